@@ -1,0 +1,1 @@
+//! Replication plugins over Headwater streams.

@@ -1,0 +1,63 @@
+//! A message on its way into a stream, and one that is stored.
+
+use crate::Timestamp;
+use bytes::Bytes;
+
+/// A stored message. The byte fields are slices of shared frames: cloning one copies no payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Sequence in its stream; the first is 1.
+    pub sequence: u64,
+    /// When it was stored, or, in a mirror, when its origin stored it.
+    pub time: Timestamp,
+    /// Literal subject (valid UTF-8).
+    pub subject: Bytes,
+    /// Opaque header block; empty for none.
+    pub headers: Bytes,
+    /// Payload.
+    pub payload: Bytes,
+}
+
+impl Message {
+    /// The subject as text.
+    pub fn subject_str(&self) -> &str {
+        std::str::from_utf8(&self.subject).unwrap_or_default()
+    }
+}
+
+/// A message to append.
+#[derive(Clone, Debug, Default)]
+pub struct NewMessage {
+    /// Literal subject.
+    pub subject: Bytes,
+    /// Opaque header block; empty for none.
+    pub headers: Bytes,
+    /// Payload.
+    pub payload: Bytes,
+    /// Id for the dedup window.
+    pub message_id: Option<Bytes>,
+    /// Remove older messages together with this append.
+    pub rollup: Option<Rollup>,
+    /// What must hold for the append to happen.
+    pub expect: Expect,
+}
+
+/// What a rollup removes: everything older than the message that asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollup {
+    /// Older messages of the same subject.
+    Subject,
+    /// All older messages.
+    All,
+}
+
+/// Preconditions of an append, checked in this order, before the dedup window except for the last one.
+#[derive(Clone, Debug, Default)]
+pub struct Expect {
+    /// The last sequence of these subjects (a literal subject or a filter); 0 for none.
+    pub last_subject_sequence: Option<(Bytes, u64)>,
+    /// The last sequence of the stream.
+    pub last_sequence: Option<u64>,
+    /// The id of the last message; checked after the dedup window.
+    pub last_message_id: Option<Bytes>,
+}
