@@ -1,1 +1,3 @@
-//! The Headwater server.
+//! The Headwater server: NATS client protocol and JetStream API on the Headwater engine.
+
+pub mod routing;
