@@ -56,6 +56,12 @@ pub enum Error {
         /// The id there is; empty for none.
         actual: String,
     },
+    /// The progress under the key of a batch's `expect_progress` is not the expected one.
+    #[error("wrong replication progress: key={key}")]
+    WrongProgress {
+        /// The key.
+        key: String,
+    },
     /// The stream is sealed.
     #[error("stream is sealed")]
     Sealed,

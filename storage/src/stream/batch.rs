@@ -35,6 +35,11 @@ pub struct Step {
 /// Steps to apply in order. At most `FRAME_BYTES_TARGET` of message bytes, or one larger step.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// What the progress under this key has to be right before the first step, with an empty value for no entry.
+    /// Batches that were accepted before but are not durable yet count. Where it is something else, nothing is applied
+    /// and the refusal is `Error::WrongProgress`. So a batch never follows one that failed, and of two writers
+    /// of the same copy only one gets on.
+    pub expect_progress: Option<(String, Vec<u8>)>,
     /// The steps.
     pub steps: Vec<Step>,
 }
