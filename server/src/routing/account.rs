@@ -1,73 +1,207 @@
 //! An account: one isolated space of subjects. Clients and the server's own services subscribe and publish in it.
+//!
+//! Nothing here waits, and no lock is held while a receiver is called, so a receiver may publish or subscribe itself.
+//! Not here: who may log in to the account (`server`), bytes of the protocol.
 
+use super::{Handler, Matched, Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
-/// A message between publisher and subscribers. Cloning copies no bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Message {
-    /// Subject (valid UTF-8).
-    pub subject: Bytes,
-    /// Reply subject; empty for none.
-    pub reply: Bytes,
-    /// The whole header block, `NATS/1.0` line and closing empty line included; empty for none.
-    pub headers: Bytes,
-    /// Payload.
-    pub payload: Bytes,
-}
-
-/// Who published: a client connection or the server itself.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// Connection id; 0 for the server itself.
-    pub client_id: u64,
-    /// Name the client gave; empty for none.
-    pub name: Arc<str>,
-    /// Address of the client, as text.
-    pub host: Arc<str>,
-    /// Language and version the client gave.
-    pub language: Arc<str>,
-    /// Version the client gave.
-    pub version: Arc<str>,
-}
-
-/// A service of the server that receives messages. Called on the publisher's task: must not block.
-pub trait Handler: Send + Sync + 'static {
-    /// Takes one message.
-    fn deliver(&self, account: &Arc<Account>, message: &Message, origin: &Arc<Origin>);
-}
+use super::tree::Tree;
 
 /// Keeps an internal subscription; dropping it unsubscribes.
-#[derive(Debug)]
-pub struct InternalSubscription {}
+pub struct InternalSubscription {
+    account: Weak<Account>,
+    subscription: Arc<Subscription>,
+}
+
+impl Drop for InternalSubscription {
+    fn drop(&mut self) {
+        if let Some(account) = self.account.upgrade() {
+            account.remove(&self.subscription);
+        }
+    }
+}
+
+impl fmt::Debug for InternalSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InternalSubscription({:?})", self.subscription.subject)
+    }
+}
 
 /// One isolated space of subjects.
 #[derive(Debug)]
-pub struct Account {}
+pub struct Account {
+    name: String,
+    tree: RwLock<Tree>,
+    generation: AtomicU64,
+    server_origin: Arc<Origin>,
+}
 
 impl Account {
+    /// An account nobody listens in.
+    pub fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            tree: RwLock::default(),
+            generation: AtomicU64::new(1),
+            server_origin: Arc::default(),
+        })
+    }
     /// Its name; `$G` for the global one.
     pub fn name(&self) -> &str {
-        todo!()
+        &self.name
+    }
+    /// Changes whenever interest does: a match result is good as long as this stays.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+    /// How many subscriptions there are, services included.
+    pub fn subscriptions(&self) -> usize {
+        self.read().len()
     }
     /// Subscribes a service to a subject (wildcards allowed).
     pub fn subscribe(
         self: &Arc<Self>,
-        _subject: &str,
-        _handler: Arc<dyn Handler>,
+        subject: &str,
+        handler: Arc<dyn Handler>,
     ) -> InternalSubscription {
-        todo!()
+        self.subscribe_queue(subject, "", handler)
     }
-    /// Delivers a message to whoever listens; gives how many (a queue group counts once). Never waits.
-    pub fn publish(self: &Arc<Self>, _message: &Message, _origin: &Arc<Origin>) -> usize {
-        todo!()
+    /// Subscribes a service to a subject as a member of a queue group.
+    pub fn subscribe_queue(
+        self: &Arc<Self>,
+        subject: &str,
+        queue: &str,
+        handler: Arc<dyn Handler>,
+    ) -> InternalSubscription {
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let target = Target::Service(handler);
+        let subscription =
+            Arc::new(Subscription::new(bytes(subject), bytes(queue), Bytes::new(), target));
+        self.add(subscription.clone());
+        InternalSubscription { account: Arc::downgrade(self), subscription }
     }
-    /// Delivers the server's own message. May be called from any thread, the commit thread included.
-    pub fn send(self: &Arc<Self>, _message: &Message) -> usize {
-        todo!()
+    /// Adds a subscription; the caller checked its subject.
+    pub fn add(&self, subscription: Arc<Subscription>) {
+        let mut tree = self.write();
+        tree.insert(subscription);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+    /// Removes a subscription; says whether it was there.
+    pub fn remove(&self, subscription: &Arc<Subscription>) -> bool {
+        let mut tree = self.write();
+        let removed = tree.remove(subscription);
+        self.generation.fetch_add(1, Ordering::Release);
+        removed
+    }
+    /// Who listens to a literal subject.
+    pub fn matches(&self, subject: &[u8]) -> Matched {
+        self.read().matches(subject)
     }
     /// Whether anybody listens to this literal subject.
-    pub fn has_interest(&self, _subject: &str) -> bool {
-        todo!()
+    pub fn has_interest(&self, subject: &str) -> bool {
+        self.read().has_match(subject.as_bytes())
     }
+    /// Delivers a message to whoever listens; gives how many (a queue group counts once). Never waits.
+    pub fn publish(self: &Arc<Self>, message: &Message, origin: &Arc<Origin>) -> usize {
+        let matched = self.matches(&message.subject);
+        self.deliver(&matched, &Parts::from(message), origin, &mut Wakeups::default())
+    }
+    /// Delivers the server's own message. May be called from any thread, the commit thread included.
+    pub fn send(self: &Arc<Self>, message: &Message) -> usize {
+        self.send_corked(message, &mut Wakeups::default())
+    }
+    /// As `send`, but receivers send it on only when `wakeups` is flushed or dropped: for many messages at once.
+    pub fn send_corked(self: &Arc<Self>, message: &Message, wakeups: &mut Wakeups) -> usize {
+        let matched = self.matches(&message.subject);
+        self.deliver(&matched, &Parts::from(message), &self.server_origin, wakeups)
+    }
+    /// Delivers a message to whoever listens to `route_subject`, while it carries its own subject: how consumers
+    /// deliver stored messages.
+    pub fn deliver_to(
+        self: &Arc<Self>,
+        route_subject: &str,
+        message: &Message,
+        wakeups: &mut Wakeups,
+    ) -> usize {
+        let matched = self.matches(route_subject.as_bytes());
+        self.deliver(&matched, &Parts::from(message), &self.server_origin, wakeups)
+    }
+    /// Delivers to those who matched; gives how many took it (a queue group counts once).
+    pub fn deliver(
+        self: &Arc<Self>,
+        matched: &Matched,
+        message: &Parts<'_>,
+        origin: &Arc<Origin>,
+        wakeups: &mut Wakeups,
+    ) -> usize {
+        let plain = matched.plain.iter();
+        let mut taken = plain.filter(|one| self.deliver_one(one, message, origin, wakeups)).count();
+        for (_, members) in &matched.queues {
+            let (before, from) = members.split_at(pick(members.len()));
+            let mut order = from.iter().chain(before);
+            taken += usize::from(order.any(|one| self.deliver_one(one, message, origin, wakeups)));
+        }
+        taken
+    }
+
+    fn deliver_one(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        message: &Parts<'_>,
+        origin: &Arc<Origin>,
+        wakeups: &mut Wakeups,
+    ) -> bool {
+        let sink = match &subscription.target {
+            Target::Sink(sink) => sink,
+            Target::Service(handler) => {
+                match message.owned {
+                    Some(owned) => handler.deliver(self, owned, origin),
+                    None => handler.deliver(self, &message.to_message(), origin),
+                }
+                return true;
+            }
+        };
+        if origin.no_echo && sink.id() == origin.client_id {
+            return false;
+        }
+        let receipt = sink.deliver(subscription, message);
+        if receipt.needs_wake {
+            wakeups.push(sink.clone());
+        }
+        if receipt.is_exhausted {
+            self.remove(subscription);
+            sink.retire(subscription);
+        }
+        receipt.is_taken
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn write(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A random member of a queue group of this size: cheap, and good enough to spread load.
+fn pick(members: usize) -> usize {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(rand::random::<u64>() | 1);
+    }
+    if members < 2 {
+        return 0;
+    }
+    STATE.with(|state| {
+        let mut x = state.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        state.set(x);
+        usize::try_from(x % (members as u64)).unwrap_or(0)
+    })
 }

@@ -2,5 +2,15 @@
 //! Not here: bytes of the protocol (`protocol`), sockets (`network`).
 
 mod account;
+mod cache;
+mod message;
+mod subscription;
+mod tree;
+mod wakeups;
 
-pub use account::{Account, Handler, InternalSubscription, Message, Origin};
+pub use account::{Account, InternalSubscription};
+pub use cache::MatchCache;
+pub use message::{Message, Origin, Parts};
+pub use subscription::{Handler, Receipt, Sink, Subscription, Target};
+pub use tree::Matched;
+pub use wakeups::Wakeups;
