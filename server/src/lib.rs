@@ -1,5 +1,12 @@
 //! The Headwater server: NATS client protocol and JetStream API on the Headwater engine.
 #![forbid(unsafe_code)]
 
+pub mod auth;
+pub mod config;
+pub mod network;
 pub mod protocol;
 pub mod routing;
+pub mod server;
+
+pub use config::Options;
+pub use server::{RunningServer, Server};

@@ -173,6 +173,9 @@ impl Account {
         if receipt.needs_wake {
             wakeups.push(sink.clone());
         }
+        if receipt.is_congested {
+            wakeups.push_congested(sink);
+        }
         if receipt.is_exhausted {
             self.remove(subscription);
             sink.retire(subscription);

@@ -24,6 +24,8 @@ pub struct Receipt {
     pub needs_wake: bool,
     /// Whether the subscription has had all it asked for and must go.
     pub is_exhausted: bool,
+    /// Whether so much waits that the publisher should hold back.
+    pub is_congested: bool,
 }
 
 /// A connection as a receiver of messages. None of its methods may wait.
@@ -34,6 +36,8 @@ pub trait Sink: Send + Sync + 'static {
     fn deliver(&self, subscription: &Subscription, message: &Parts<'_>) -> Receipt;
     /// Sends on what was taken.
     fn wake(&self);
+    /// Whether still so much waits that publishers should hold back.
+    fn is_congested(&self) -> bool;
     /// Forgets a subscription that had all it asked for.
     fn retire(&self, subscription: &Subscription);
 }

@@ -1,0 +1,260 @@
+//! One connection as the rest of the server sees it: a bounded outbox, its subscriptions, its counters and a way to
+//! close it. The session (reading) and the writer hold the same link.
+//!
+//! A link whose outbox is full is closed as a slow consumer; the bytes that wait are dropped with it.
+//! Not here: reading operations (`session`), the socket (`writer`).
+
+use super::outbox::Outbox;
+use crate::protocol::{ConnectOptions, ProtocolError};
+use crate::routing::{Parts, Receipt, Sink, Subscription};
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The client closed it, or the network did.
+    Client,
+    /// The client did something it must not.
+    Violation(ProtocolError),
+    /// More bytes waited than may wait.
+    SlowPending,
+    /// A write took longer than it may.
+    SlowWrite,
+    /// The server stops.
+    Shutdown,
+}
+
+impl std::fmt::Display for Close {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Client => f.write_str("Client Closed"),
+            Self::Violation(ProtocolError::Malformed) => f.write_str("Protocol Violation"),
+            Self::Violation(error) => write!(f, "{error}"),
+            Self::SlowPending => f.write_str("Slow Consumer (Pending Bytes)"),
+            Self::SlowWrite => f.write_str("Slow Consumer (Write Deadline)"),
+            Self::Shutdown => f.write_str("Server Shutdown"),
+        }
+    }
+}
+
+/// Counters of one connection.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Messages the client published.
+    pub in_messages: AtomicU64,
+    /// Their bytes.
+    pub in_bytes: AtomicU64,
+    /// Messages delivered to the client.
+    pub out_messages: AtomicU64,
+    /// Their bytes.
+    pub out_bytes: AtomicU64,
+    /// Round trip time measured last, in nanoseconds; 0 for never.
+    pub rtt_ns: AtomicU64,
+    /// Milliseconds since the start of the connection at which the client was last heard.
+    pub last_activity_ms: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Out {
+    bytes: Outbox,
+    in_flight: usize,
+    is_woken: bool,
+    is_closed: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Link {
+    /// Id, unique in this run of the server.
+    pub id: u64,
+    /// Address of the client.
+    pub peer: SocketAddr,
+    /// When it was accepted.
+    pub started: SystemTime,
+    /// When it was accepted, on the clock that never goes back.
+    pub started_at: Instant,
+    /// Counters.
+    pub counters: Counters,
+    /// Cancelled when the connection is to end.
+    pub closing: CancellationToken,
+    pending_bytes_max: usize,
+    with_headers: AtomicBool,
+    out: Mutex<Out>,
+    wakeup: Notify,
+    reason: Mutex<Option<Close>>,
+    subscriptions: Mutex<HashMap<Bytes, Arc<Subscription>, RandomState>>,
+    options: Mutex<Arc<ConnectOptions>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    /// A fresh connection.
+    pub fn new(id: u64, peer: SocketAddr, pending_bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            peer,
+            started: SystemTime::now(),
+            started_at: Instant::now(),
+            counters: Counters::default(),
+            closing: CancellationToken::new(),
+            pending_bytes_max,
+            with_headers: AtomicBool::new(false),
+            out: Mutex::default(),
+            wakeup: Notify::new(),
+            reason: Mutex::default(),
+            subscriptions: Mutex::default(),
+            options: Mutex::default(),
+        })
+    }
+    /// What the client said of itself.
+    pub fn options(&self) -> Arc<ConnectOptions> {
+        lock(&self.options).clone()
+    }
+    /// Takes over what the client said of itself.
+    pub fn set_options(&self, options: Arc<ConnectOptions>) {
+        self.with_headers.store(options.headers, Ordering::Relaxed);
+        *lock(&self.options) = options;
+    }
+    /// Why the connection ended; none while it is open.
+    pub fn reason(&self) -> Option<Close> {
+        *lock(&self.reason)
+    }
+    /// Queues bytes that are no delivery and has them sent.
+    pub fn send(&self, bytes: &[u8]) {
+        let mut out = lock(&self.out);
+        if out.is_closed {
+            return;
+        }
+        out.bytes.push(bytes);
+        out.is_woken = true;
+        drop(out);
+        self.wakeup.notify_one();
+    }
+    /// Ends the connection: nothing more is taken, and what waits is still written if that goes quickly.
+    pub fn close(&self, reason: Close) {
+        let mut out = lock(&self.out);
+        if out.is_closed {
+            return;
+        }
+        out.is_closed = true;
+        if matches!(reason, Close::SlowPending | Close::SlowWrite) {
+            out.bytes.clear();
+        } else if let Close::Violation(error) = reason
+            && error.is_said()
+        {
+            out.bytes.push(crate::protocol::encode::error(&error.to_string()).as_bytes());
+        }
+        *lock(&self.reason) = Some(reason);
+        drop(out);
+        self.closing.cancel();
+        self.wakeup.notify_one();
+    }
+    /// Bytes that wait or are being written.
+    pub fn pending_bytes(&self) -> usize {
+        let out = lock(&self.out);
+        out.bytes.len() + out.in_flight
+    }
+
+    /// Waits for something to write and takes all of it: gives whether the connection is still open.
+    pub(super) async fn take(&self, into: &mut Vec<Bytes>) -> bool {
+        loop {
+            {
+                let mut out = lock(&self.out);
+                out.is_woken = false;
+                out.in_flight = out.bytes.take(into);
+                if !into.is_empty() || out.is_closed {
+                    return !out.is_closed;
+                }
+            }
+            self.wakeup.notified().await;
+        }
+    }
+    /// Says that what was taken is written, and gives the chunks back.
+    pub(super) fn release(&self, chunks: &mut Vec<Bytes>) {
+        let mut out = lock(&self.out);
+        out.in_flight = 0;
+        for chunk in chunks.drain(..) {
+            out.bytes.recycle(chunk);
+        }
+    }
+
+    /// How many subscriptions it has.
+    pub fn subscriptions_count(&self) -> usize {
+        lock(&self.subscriptions).len()
+    }
+    /// Its subscriptions.
+    pub fn subscriptions(&self) -> Vec<Arc<Subscription>> {
+        lock(&self.subscriptions).values().cloned().collect()
+    }
+    /// The subscription of this name.
+    pub(super) fn subscription(&self, sid: &[u8]) -> Option<Arc<Subscription>> {
+        lock(&self.subscriptions).get(sid).cloned()
+    }
+    pub(super) fn insert_subscription(&self, subscription: Arc<Subscription>) {
+        lock(&self.subscriptions).insert(subscription.sid.clone(), subscription);
+    }
+    pub(super) fn remove_subscription(&self, sid: &[u8]) {
+        lock(&self.subscriptions).remove(sid);
+    }
+    pub(super) fn drain_subscriptions(&self) -> Vec<Arc<Subscription>> {
+        lock(&self.subscriptions).drain().map(|(_, one)| one).collect()
+    }
+    /// Notes that the client was heard.
+    pub(super) fn touch(&self) {
+        let ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.counters.last_activity_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+impl Sink for Link {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn deliver(&self, subscription: &Subscription, message: &Parts<'_>) -> Receipt {
+        let mut out = lock(&self.out);
+        if out.is_closed {
+            return Receipt::default();
+        }
+        let Some(is_exhausted) = subscription.count() else { return Receipt::default() };
+        let with_headers = self.with_headers.load(Ordering::Relaxed);
+        let bytes = out.bytes.push_message(subscription, message, with_headers);
+        let counters = &self.counters;
+        let add = |counter: &AtomicU64, more: usize| {
+            counter.store(counter.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
+        };
+        add(&counters.out_messages, 1);
+        add(&counters.out_bytes, message.headers.len() + message.payload.len());
+        let pending = out.bytes.len() + out.in_flight;
+        let needs_wake = !std::mem::replace(&mut out.is_woken, true);
+        drop(out);
+        if pending > self.pending_bytes_max && pending > bytes {
+            self.close(Close::SlowPending);
+        }
+        let is_congested = pending > self.pending_bytes_max / 4 * 3;
+        Receipt { is_taken: true, needs_wake, is_exhausted, is_congested }
+    }
+
+    fn wake(&self) {
+        self.wakeup.notify_one();
+    }
+
+    fn is_congested(&self) -> bool {
+        self.pending_bytes() > self.pending_bytes_max / 4 * 3
+    }
+
+    fn retire(&self, subscription: &Subscription) {
+        self.remove_subscription(&subscription.sid);
+    }
+}

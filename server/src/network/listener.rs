@@ -1,0 +1,54 @@
+//! Accepts clients until the server closes: each gets a link, a writer task and a session.
+//! Not here: what a client may do.
+
+use super::link::{Close, Link};
+use super::{session::Session, writer};
+use crate::protocol::ProtocolError;
+use crate::server::Shared;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Pause after a failed accept: it fails for want of file descriptors, which takes time to pass.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Accepts until the server stops listening.
+pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        tokio::select! {
+            () = shared.listening.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    shared.tasks.spawn(serve(shared.clone(), socket, peer));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
+    }
+    let link = Link::new(shared.registry.next_id(), peer, shared.options.pending_bytes_max);
+    let is_entered = shared.registry.enter(&link, shared.options.connections_max);
+    let (reader, socket) = socket.into_split();
+    link.send(shared.info_for(&link).line().as_bytes());
+    if !is_entered {
+        link.close(Close::Violation(ProtocolError::Connections));
+    }
+    tracing::debug!(client = link.id, %peer, "client connection created");
+    let writer = tokio::spawn(writer::run(link.clone(), socket, shared.options.write_deadline));
+    Session::new(shared.clone(), link.clone()).run(reader).await;
+    if let Err(error) = writer.await {
+        tracing::error!(%error, client = link.id, "writer task failed");
+    }
+    shared.registry.leave(&link);
+    let reason = link.reason().unwrap_or(Close::Client);
+    tracing::debug!(client = link.id, %peer, %reason, "client connection closed");
+}

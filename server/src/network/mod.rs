@@ -1,0 +1,12 @@
+//! Sockets: accepting clients, reading their operations, and writing what they are to receive.
+//! Not here: the bytes of operations (`protocol`), who receives a message (`routing`).
+
+pub mod link;
+pub mod listener;
+mod outbox;
+pub mod registry;
+mod session;
+mod writer;
+
+pub use link::{Close, Counters, Link};
+pub use registry::Registry;

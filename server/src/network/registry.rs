@@ -1,0 +1,131 @@
+//! All open connections of a server, and what the closed ones left behind: totals and a short list for monitoring.
+//! Not here: one connection (`link`).
+
+use super::{Close, Link};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// Closed connections kept for monitoring.
+const CLOSED_MAX: usize = 1000;
+
+/// Sums over connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Messages clients published.
+    pub in_messages: u64,
+    /// Their bytes.
+    pub in_bytes: u64,
+    /// Messages delivered to clients.
+    pub out_messages: u64,
+    /// Their bytes.
+    pub out_bytes: u64,
+    /// Connections closed because they read too slowly.
+    pub slow_consumers: u64,
+    /// Connections closed because pings were not answered.
+    pub stale_connections: u64,
+}
+
+impl Totals {
+    fn add(&mut self, link: &Link) {
+        let counters = &link.counters;
+        self.in_messages += counters.in_messages.load(Ordering::Relaxed);
+        self.in_bytes += counters.in_bytes.load(Ordering::Relaxed);
+        self.out_messages += counters.out_messages.load(Ordering::Relaxed);
+        self.out_bytes += counters.out_bytes.load(Ordering::Relaxed);
+    }
+}
+
+/// A connection that is gone.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    /// The connection.
+    pub link: Arc<Link>,
+    /// When it ended.
+    pub stopped: SystemTime,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: HashMap<u64, Arc<Link>, RandomState>,
+    closed: VecDeque<Closed>,
+    closed_totals: Totals,
+}
+
+/// All connections of a server.
+#[derive(Debug, Default)]
+pub struct Registry {
+    state: Mutex<State>,
+    last_id: AtomicU64,
+    accepted: AtomicU64,
+}
+
+impl Registry {
+    /// A fresh connection id, never used before in this run.
+    pub fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+    /// How many connections there ever were.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The open ones.
+    pub fn open(&self) -> Vec<Arc<Link>> {
+        self.lock().open.values().cloned().collect()
+    }
+    /// The ones closed last, oldest first.
+    pub fn closed(&self) -> Vec<Closed> {
+        self.lock().closed.iter().cloned().collect()
+    }
+    /// Sums over all connections, open and closed.
+    pub fn totals(&self) -> Totals {
+        let state = self.lock();
+        let mut totals = state.closed_totals;
+        state.open.values().for_each(|link| totals.add(link));
+        totals
+    }
+    /// Enters a connection unless there are `connections_max` already.
+    pub fn enter(&self, link: &Arc<Link>, connections_max: usize) -> bool {
+        let mut state = self.lock();
+        if state.open.len() >= connections_max {
+            return false;
+        }
+        state.open.insert(link.id, link.clone());
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+    /// Takes a connection out.
+    pub fn leave(&self, link: &Arc<Link>) {
+        let mut state = self.lock();
+        if state.open.remove(&link.id).is_none() {
+            return;
+        }
+        state.closed_totals.add(link);
+        match link.reason() {
+            Some(Close::SlowPending | Close::SlowWrite) => state.closed_totals.slow_consumers += 1,
+            Some(Close::Violation(crate::protocol::ProtocolError::Stale)) => {
+                state.closed_totals.stale_connections += 1;
+            }
+            _ => {}
+        }
+        if state.closed.len() >= CLOSED_MAX {
+            state.closed.pop_front();
+        }
+        state.closed.push_back(Closed { link: link.clone(), stopped: SystemTime::now() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
