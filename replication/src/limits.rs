@@ -17,6 +17,9 @@ pub const PROGRESS_BYTES_MAX: usize = 128;
 pub const RETRY_MIN: Duration = Duration::from_millis(20);
 /// Longest wait between two tries.
 pub const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Longest wait of a copy that the target refused: nobody tells when there is room again.
+pub const REFUSED_RETRY_MAX: Duration = Duration::from_millis(250);
 
 const _: () = assert!(BATCH_BYTES_TARGET <= FRAME_BYTES_TARGET);
+const _: () = assert!(REFUSED_RETRY_MAX.as_millis() <= RETRY_MAX.as_millis());
 const _: () = assert!(RETRY_MIN.as_millis() < RETRY_MAX.as_millis());
