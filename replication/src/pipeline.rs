@@ -19,8 +19,6 @@ use tokio::sync::mpsc;
 /// A batch that was handed to the target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
-    /// Origin sequence of its first message.
-    first: u64,
     /// Everything up to this origin sequence is in it or before it.
     pub(crate) position: u64,
     /// Messages in it.
@@ -30,7 +28,8 @@ pub(crate) struct Flight {
 /// What became of a batch.
 pub(crate) struct Landing {
     flight: Flight,
-    steps: usize,
+    /// Origin sequence at which each step begins.
+    steps: Vec<u64>,
     result: headwater_storage::Result<BatchOutcome>,
 }
 
@@ -38,14 +37,15 @@ pub(crate) struct Landing {
 struct Answer {
     sender: mpsc::UnboundedSender<Landing>,
     flight: Flight,
-    steps: usize,
+    steps: Vec<u64>,
     is_given: bool,
 }
 
 impl Answer {
     fn give(&mut self, result: headwater_storage::Result<BatchOutcome>) {
         if !std::mem::replace(&mut self.is_given, true) {
-            let landing = Landing { flight: self.flight, steps: self.steps, result };
+            let steps = std::mem::take(&mut self.steps);
+            let landing = Landing { flight: self.flight, steps, result };
             // The receiver is gone only together with the driver, which nobody waits for then.
             let _ = self.sender.send(landing);
         }
@@ -77,6 +77,10 @@ pub(crate) struct Pipeline<'a> {
     /// Progress of the plugin before the event at hand.
     progress: Vec<u8>,
     steps: Vec<Step>,
+    /// Origin sequence at which each of `steps` begins.
+    step_starts: Vec<u64>,
+    /// Origin sequence at which the step being made begins.
+    step_start: Option<u64>,
     actions: Actions,
     open: Option<Flight>,
     open_bytes: usize,
@@ -104,6 +108,8 @@ impl<'a> Pipeline<'a> {
             submitted: stored,
             progress: Vec::new(),
             steps: Vec::new(),
+            step_starts: Vec::new(),
+            step_start: None,
             actions: Actions::default(),
             open: None,
             open_bytes: 0,
@@ -223,7 +229,7 @@ impl<'a> Pipeline<'a> {
         self.in_flight = self.in_flight.saturating_sub(1);
         let Landing { flight, steps, result } = landing;
         let applied = result.as_ref().map_or(0, |outcome| outcome.applied);
-        self.is_partly_applied |= applied > 0 && applied < steps;
+        self.is_partly_applied |= applied > 0 && applied < steps.len();
         let reason = match result {
             Err(StorageError::Closed) => return Err(Error::TargetClosed),
             Err(error) => error,
@@ -231,15 +237,16 @@ impl<'a> Pipeline<'a> {
                 return Err(Error::TargetClosed);
             }
             Ok(BatchOutcome { refused: Some(error), .. }) => error,
-            Ok(outcome) if outcome.applied < steps => StorageError::Busy,
+            Ok(outcome) if outcome.applied < steps.len() => StorageError::Busy,
             Ok(_) => return Ok(flight),
         };
-        Err(Error::Refused { sequence: flight.first, reason })
+        let sequence = steps.get(applied).or(steps.first()).copied().unwrap_or(flight.position);
+        Err(Error::Refused { sequence, reason })
     }
 
     fn note(&mut self, sequence: u64, messages: u64) {
-        let flight =
-            self.open.get_or_insert(Flight { first: sequence, position: sequence, messages: 0 });
+        self.step_start.get_or_insert(sequence);
+        let flight = self.open.get_or_insert(Flight { position: sequence, messages: 0 });
         flight.messages += messages;
     }
 
@@ -253,6 +260,7 @@ impl<'a> Pipeline<'a> {
 
     fn close_step_as(&mut self, progress: Vec<u8>) {
         let items = std::mem::take(&mut self.actions.items);
+        let start = self.step_start.take();
         let last = self.steps.last().and_then(|step| step.progress.as_ref());
         let is_new = progress != *last.map_or(&self.submitted, |(_, progress)| progress);
         if items.is_empty() && !is_new {
@@ -260,10 +268,12 @@ impl<'a> Pipeline<'a> {
         }
         let progress = Some((self.plugin.key().to_owned(), progress));
         self.steps.push(Step { items, progress });
+        self.step_starts.push(start.unwrap_or(self.previous));
     }
 
     fn submit(&mut self) {
         let steps = std::mem::take(&mut self.steps);
+        let starts = std::mem::take(&mut self.step_starts);
         self.open_bytes = 0;
         let Some(flight) = self.open.take() else {
             return;
@@ -274,7 +284,7 @@ impl<'a> Pipeline<'a> {
         let before = std::mem::replace(&mut self.submitted, after);
         let expect_progress = Some((self.plugin.key().to_owned(), before));
         let sender = self.sender.clone();
-        let mut answer = Answer { sender, flight, steps: steps.len(), is_given: false };
+        let mut answer = Answer { sender, flight, steps: starts, is_given: false };
         self.in_flight += 1;
         let done = Box::new(move |result| answer.give(result));
         self.target.apply(Batch { expect_progress, steps }, done);

@@ -26,8 +26,17 @@ struct Content {
     progress: BTreeMap<String, Vec<u8>>,
     clock: i64,
     refusal: Option<Refusal>,
-    held: Option<Vec<(Done, Result<BatchOutcome>)>>,
+    held: Option<Held>,
     batches: u64,
+}
+
+/// Answers kept back, and what the target held before the first of them.
+struct Held {
+    answers: Vec<(Done, Result<BatchOutcome>)>,
+    messages: Vec<Message>,
+    first_sequence: u64,
+    last_sequence: u64,
+    progress: BTreeMap<String, Vec<u8>>,
 }
 
 impl ModelTarget {
@@ -60,19 +69,46 @@ impl ModelTarget {
         content.first_sequence = content.last_sequence + 1;
     }
 
-    /// From now on answers are kept back, until `release`.
+    /// From now on answers are kept back, until `release` or `fail`.
     pub fn hold(&self) {
-        self.content().held.get_or_insert_default();
+        let mut content = self.content();
+        content.held = Some(Held {
+            answers: Vec::new(),
+            messages: content.messages.clone(),
+            first_sequence: content.first_sequence,
+            last_sequence: content.last_sequence,
+            progress: content.progress.clone(),
+        });
     }
 
-    /// Gives the answers that were kept back; gives how many.
-    pub fn release(&self) -> usize {
-        let held = self.content().held.take().unwrap_or_default();
-        let count = held.len();
-        for (done, result) in held {
+    /// Batches whose answers are kept back.
+    pub fn held(&self) -> usize {
+        self.content().held.as_ref().map_or(0, |held| held.answers.len())
+    }
+
+    /// Gives the answers that were kept back.
+    pub fn release(&self) {
+        let held = self.content().held.take();
+        for (done, result) in held.into_iter().flat_map(|held| held.answers) {
             done(result);
         }
-        count
+    }
+
+    /// Takes back all that was applied since `hold`, and answers it with an error, as a log does after a failed write.
+    pub fn fail(&self, error: &Error) {
+        let Some(held) = self.content().held.take() else {
+            return;
+        };
+        {
+            let mut content = self.content();
+            content.messages = held.messages;
+            content.first_sequence = held.first_sequence;
+            content.last_sequence = held.last_sequence;
+            content.progress = held.progress;
+        }
+        for (done, _) in held.answers {
+            done(Err(error.clone()));
+        }
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -167,7 +203,7 @@ impl Target for ModelTarget {
             let mut content = self.content();
             let outcome = Ok(content.apply(batch));
             if let Some(held) = &mut content.held {
-                held.push((done, outcome));
+                held.answers.push((done, outcome));
                 return;
             }
             outcome
