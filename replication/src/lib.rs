@@ -19,6 +19,7 @@ pub mod origin;
 mod pipeline;
 pub mod plugin;
 pub mod progress;
+pub mod registry;
 pub mod replicator;
 pub mod settings;
 pub mod source;
@@ -31,6 +32,7 @@ pub mod transform;
 
 pub use directory::{Directory, Streams};
 pub use error::{Error, Result};
+pub use registry::Registry;
 pub use replicator::{Replication, Replicator};
 pub use settings::{MirrorConfig, SourceConfig, index_name};
 pub use status::{State, Status};

@@ -1,4 +1,5 @@
 //! The driver on models: origins that appear, vanish and are replaced, targets that refuse, wait and fail.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The origins that ship pass the suite for origins.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The plugins that ship pass the suite for plugins.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
 

@@ -364,8 +364,8 @@ fn push_split(text: &str, delimiter: &str, out: &mut String) {
     }
     for (index, piece) in pieces.iter().enumerate() {
         out.push_str(piece);
-        let next_is_empty = pieces.get(index + 1).is_none_or(|next| next.is_empty());
-        if !next_is_empty && !(index == 0 && piece.is_empty()) {
+        let is_before_one = pieces.get(index + 1).is_some_and(|next| !next.is_empty());
+        if is_before_one && (index > 0 || !piece.is_empty()) {
             out.push('.');
         }
     }

@@ -1,4 +1,5 @@
 //! Shared by the tests of this folder: waiting for conditions, configurations, messages.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use headwater_replication::{
