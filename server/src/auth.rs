@@ -1,85 +1,80 @@
 //! Who may log in, and to which account: user and password, a token, or nobody in particular.
 //! Not here: what an account's users may do.
 
+use crate::config::options::AuthOptions;
 use crate::protocol::ConnectOptions;
 use crate::routing::Account;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The outcome of a CONNECT.
-#[derive(Debug)]
-pub enum Login {
-    /// The connection lives in this account.
-    Account(Arc<Account>),
-    /// Wrong or missing credentials.
-    Refused,
-}
+/// nats-server's default.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One user.
-#[derive(Clone)]
-pub struct User {
-    /// Name.
-    pub name: String,
-    /// Password, as it stands in the configuration.
-    pub password: String,
-    /// Account the user lives in.
-    pub account: Arc<Account>,
-}
-
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User({} in {})", self.name, self.account.name())
-    }
+/// The accounts of a server.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    /// Where everybody lives who is not of the system.
+    pub global: Arc<Account>,
+    /// Where the server's own requests are served.
+    pub system: Arc<Account>,
 }
 
 /// Who may log in.
+#[derive(Debug)]
 pub struct Auth {
-    users: Vec<User>,
-    token: Option<String>,
-    no_auth: Option<Arc<Account>>,
-    timeout: Duration,
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("users", &self.users).finish_non_exhaustive()
-    }
+    options: AuthOptions,
+    accounts: Accounts,
 }
 
 impl Auth {
-    /// `no_auth` is the account of those who give no credentials; without it credentials are required.
-    pub fn new(
-        users: Vec<User>,
-        token: Option<String>,
-        no_auth: Option<Arc<Account>>,
-        timeout: Duration,
-    ) -> Self {
-        Self { users, token, no_auth, timeout }
+    /// From the options.
+    pub fn new(options: AuthOptions, accounts: Accounts) -> Self {
+        Self { options, accounts }
     }
-    /// Whether a client must log in.
+    /// What INFO says of it.
+    pub fn is_announced(&self) -> bool {
+        let options = &self.options;
+        (options.token.is_some() || !options.users.is_empty()) && options.no_auth_user.is_none()
+    }
+    /// Whether a client must log in before it does anything.
     pub fn is_required(&self) -> bool {
-        self.no_auth.is_none()
+        self.anonymous().is_none()
     }
     /// How long a client may take to log in.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.options.timeout.unwrap_or(TIMEOUT)
     }
-    /// Checks what a client gave.
-    pub fn check(&self, options: &ConnectOptions) -> Login {
-        if let Some(user) = self.users.iter().find(|user| user.name == options.user) {
-            return match is_same(&user.password, &options.pass) {
-                true => Login::Account(user.account.clone()),
-                false => Login::Refused,
-            };
+    /// The account a client logs in to with what it gave; none to refuse it.
+    pub fn check(&self, given: &ConnectOptions) -> Option<&Arc<Account>> {
+        if !given.account.is_empty() {
+            return None;
         }
-        let is_anonymous = options.user.is_empty() && options.auth_token.is_empty();
-        match (&self.token, &self.no_auth) {
-            (_, Some(account)) if is_anonymous || self.users.is_empty() => {
-                Login::Account(account.clone())
-            }
-            _ => Login::Refused,
+        if given.user.is_empty() && given.auth_token.is_empty() {
+            return self.anonymous();
         }
+        if let Some(user) = self.options.users.iter().find(|user| user.name == given.user) {
+            return is_same(&user.password, &given.pass).then(|| self.account(user.is_system));
+        }
+        match &self.options.token {
+            Some(token) => is_same(token, &given.auth_token).then_some(&self.accounts.global),
+            None if self.options.users.is_empty() => Some(&self.accounts.global),
+            None => None,
+        }
+    }
+
+    fn account(&self, is_system: bool) -> &Arc<Account> {
+        if is_system { &self.accounts.system } else { &self.accounts.global }
+    }
+    /// Nobody but the system's users needs credentials.
+    fn has_open_door(&self) -> bool {
+        self.options.token.is_none() && self.options.users.iter().all(|user| user.is_system)
+    }
+    fn anonymous(&self) -> Option<&Arc<Account>> {
+        if let Some(name) = &self.options.no_auth_user {
+            let user = self.options.users.iter().find(|user| user.name == *name)?;
+            return Some(self.account(user.is_system));
+        }
+        self.has_open_door().then_some(&self.accounts.global)
     }
 }
 
@@ -87,4 +82,48 @@ impl Auth {
 fn is_same(one: &str, other: &str) -> bool {
     let differing = one.bytes().zip(other.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
     one.len() == other.len() && differing == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::options::UserOptions;
+
+    fn user(name: &str, is_system: bool) -> UserOptions {
+        UserOptions { name: name.into(), password: "p".into(), is_system }
+    }
+
+    #[test]
+    fn logins() {
+        let plain = || vec![user("a", false), user("b", false)];
+        let rows = [
+            ("open", vec![], None, None, ["$G", "$G", "$G", "$G"]),
+            ("system only", vec![user("s", true)], None, None, ["$G", "-", "-", "$SYS"]),
+            ("users", plain(), None, None, ["-", "$G", "-", "-"]),
+            ("no_auth_user", plain(), None, Some("b"), ["$G", "$G", "-", "-"]),
+            ("token", vec![], Some("t"), None, ["-", "-", "$G", "-"]),
+        ];
+        for (name, users, token, no_auth_user, expected) in rows {
+            let options = AuthOptions {
+                users,
+                token: token.map(str::to_owned),
+                no_auth_user: no_auth_user.map(str::to_owned),
+                timeout: None,
+            };
+            let accounts = Accounts { global: Account::new("$G"), system: Account::new("$SYS") };
+            let auth = Auth::new(options, accounts);
+            let logins = [("", "", ""), ("a", "p", ""), ("", "", "t"), ("s", "p", "")];
+            let found = logins.map(|(user, pass, auth_token)| {
+                let given = ConnectOptions {
+                    user: user.into(),
+                    pass: pass.into(),
+                    auth_token: auth_token.into(),
+                    ..ConnectOptions::default()
+                };
+                auth.check(&given).map_or("-", |account| account.name()).to_owned()
+            });
+            assert_eq!(found, expected.map(str::to_owned), "{name}");
+        }
+        assert!(is_same("ab", "ab") && !is_same("ab", "ac") && !is_same("ab", "a"));
+    }
 }

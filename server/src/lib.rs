@@ -2,11 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod log;
 pub mod network;
 pub mod protocol;
 pub mod routing;
 pub mod server;
+pub mod signals;
 
 pub use config::Options;
 pub use server::{RunningServer, Server};

@@ -1,7 +1,7 @@
-//! The server as a library call: `Server::start` gives a running server with its addresses and a way to stop it.
+//! The server as a library call: `Server::start` gives a running server with its addresses and ways to stop it.
 //! Not here: the command line (`cli`), process signals (`signals`).
 
-use crate::auth::Auth;
+use crate::auth::{Accounts, Auth};
 use crate::config::Options;
 use crate::network::{Close, Link, Registry, listener};
 use crate::protocol::{self, ServerInfo};
@@ -16,6 +16,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long connections get to end when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest pause between two connections that are closed in lame duck mode.
+const LAME_DUCK_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a server cannot start.
 #[derive(Debug, Error)]
@@ -35,8 +37,8 @@ pub enum StartError {
 pub struct Shared {
     /// Options it was started with.
     pub options: Options,
-    /// The global account.
-    pub account: Arc<Account>,
+    /// The accounts.
+    pub accounts: Accounts,
     /// Who may log in.
     pub auth: Auth,
     /// Connections.
@@ -51,6 +53,40 @@ pub struct Shared {
 }
 
 impl Shared {
+    fn new(options: Options, port: u16) -> Arc<Self> {
+        let accounts = Accounts { global: Account::new("$G"), system: Account::new("$SYS") };
+        let auth = Auth::new(options.auth.clone(), accounts.clone());
+        let server_id = server_id();
+        let server_name = match options.server_name.as_str() {
+            "" => server_id.clone(),
+            name => name.to_owned(),
+        };
+        let info = ServerInfo {
+            server_id,
+            server_name,
+            version: protocol::COMPATIBLE_VERSION.to_owned(),
+            headwater_version: protocol::VERSION.to_owned(),
+            proto: 1,
+            host: options.host.clone(),
+            port,
+            headers: true,
+            auth_required: auth.is_announced(),
+            max_payload: options.limits.payload_bytes_max,
+            connect_urls: advertised(&options),
+            api_lvl: protocol::API_LEVEL,
+            ..ServerInfo::default()
+        };
+        Arc::new(Self {
+            options,
+            accounts,
+            auth,
+            registry: Registry::default(),
+            started: SystemTime::now(),
+            listening: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            info: Mutex::new(info),
+        })
+    }
     /// What the server says of itself.
     pub fn info(&self) -> ServerInfo {
         self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -64,6 +100,19 @@ impl Shared {
     pub fn change_info(&self, change: impl FnOnce(&mut ServerInfo)) {
         change(&mut self.info.lock().unwrap_or_else(PoisonError::into_inner));
     }
+    /// Sends INFO to every client that understands it at any time.
+    fn announce(&self) {
+        for link in self.registry.open() {
+            if link.options().protocol >= 1 {
+                link.send(self.info_for(&link).line().as_bytes());
+            }
+        }
+    }
+}
+
+fn advertised(options: &Options) -> Vec<String> {
+    let address = &options.client_advertise;
+    if address.is_empty() { Vec::new() } else { vec![address.clone()] }
 }
 
 /// The server, not yet running.
@@ -75,41 +124,36 @@ pub struct Server;
 pub struct RunningServer {
     shared: Arc<Shared>,
     client_address: SocketAddr,
+    monitoring_address: Option<SocketAddr>,
+    lame_duck_over: CancellationToken,
 }
 
 impl Server {
     /// Starts a server on the current tokio runtime; when this returns, clients can connect.
     pub async fn start(options: Options) -> Result<RunningServer, StartError> {
-        let listener = listen(&options.host, options.port).await?;
-        let client_address = local_address(&listener, &options)?;
-        let account = Account::new("$G");
-        let auth = options.auth(&account);
-        let info = ServerInfo {
-            server_id: server_id(),
-            server_name: options.server_name.clone(),
-            version: protocol::COMPATIBLE_VERSION.to_owned(),
-            headwater_version: protocol::VERSION.to_owned(),
-            proto: 1,
-            host: options.host.clone(),
-            port: client_address.port(),
-            headers: true,
-            auth_required: auth.is_required(),
-            max_payload: options.payload_bytes_max,
-            api_lvl: protocol::API_LEVEL,
-            ..ServerInfo::default()
-        };
-        let shared = Arc::new(Shared {
-            options,
-            account,
-            auth,
-            registry: Registry::default(),
-            started: SystemTime::now(),
-            listening: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            info: Mutex::new(info),
-        });
+        tracing::info!("Starting headwater");
+        tracing::info!("  Version:  {}", protocol::VERSION);
+        tracing::info!("  As:       nats-server {}", protocol::COMPATIBLE_VERSION);
+        let (listener, client_address) = listen(&options.host, options.port).await?;
+        let shared = Shared::new(options, client_address.port());
+        let info = shared.info();
+        tracing::info!("  Name:     {}", info.server_name);
+        tracing::info!("  ID:       {}", info.server_id);
+        if let Some(path) = &shared.options.config_file {
+            tracing::info!("Using configuration file: {}", path.display());
+        }
+        for warning in &shared.options.warnings {
+            tracing::warn!("{warning}");
+        }
         tokio::spawn(listener::run(shared.clone(), listener));
-        Ok(RunningServer { shared, client_address })
+        let host = &shared.options.host;
+        tracing::info!("Listening for client connections on {host}:{}", client_address.port());
+        Ok(RunningServer {
+            shared,
+            client_address,
+            monitoring_address: None,
+            lame_duck_over: CancellationToken::new(),
+        })
     }
 }
 
@@ -118,9 +162,32 @@ impl RunningServer {
     pub fn client_address(&self) -> SocketAddr {
         self.client_address
     }
+    /// Where monitoring answers.
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.monitoring_address
+    }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+    /// Stops accepting, tells the clients to go elsewhere, and after the grace period closes them one after the other.
+    pub fn start_lame_duck(&self) {
+        if self.shared.info().ldm {
+            return;
+        }
+        tracing::info!("Entering lame duck mode, stop accepting new clients");
+        self.shared.listening.cancel();
+        self.shared.change_info(|info| info.ldm = true);
+        self.shared.announce();
+        let (shared, over) = (self.shared.clone(), self.lame_duck_over.clone());
+        tokio::spawn(async move {
+            close_slowly(&shared).await;
+            over.cancel();
+        });
+    }
+    /// Waits until lame duck mode has closed every connection; for ever without it.
+    pub async fn lame_duck_over(&self) {
+        self.lame_duck_over.cancelled().await;
     }
     /// Stops accepting, closes every connection, and waits until all of it is done.
     pub async fn shutdown(self) {
@@ -135,14 +202,37 @@ impl RunningServer {
     }
 }
 
-async fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
-    let bound = TcpListener::bind((host, port)).await;
-    bound.map_err(|source| StartError::Listen { address: format!("{host}:{port}"), source })
+/// Closes all connections over the lame duck duration, after the grace period.
+async fn close_slowly(shared: &Shared) {
+    if shared.registry.is_empty() {
+        return;
+    }
+    let options = &shared.options;
+    tokio::time::sleep(options.lame_duck_grace_period).await;
+    let left = options.lame_duck_duration.saturating_sub(options.lame_duck_grace_period);
+    let links = shared.registry.open();
+    let count = u32::try_from(links.len()).unwrap_or(u32::MAX).max(1);
+    let pause = (left / count).min(LAME_DUCK_PAUSE_MAX);
+    for link in links {
+        link.close(Close::Shutdown);
+        tokio::time::sleep(pause).await;
+    }
 }
 
-fn local_address(listener: &TcpListener, options: &Options) -> Result<SocketAddr, StartError> {
-    let address = || format!("{}:{}", options.host, options.port);
-    listener.local_addr().map_err(|source| StartError::Listen { address: address(), source })
+/// Listens on a host and port. The IPv4 wildcard takes IPv6 clients too, where the system can.
+pub(crate) async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { address: format!("{host}:{port}"), source };
+    let bound = match host {
+        "0.0.0.0" | "" => match TcpListener::bind(("::", port)).await {
+            Ok(listener) => Ok(listener),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(error),
+            Err(_) => TcpListener::bind(("0.0.0.0", port)).await,
+        },
+        _ => TcpListener::bind((host, port)).await,
+    };
+    let listener = bound.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
 }
 
 /// A fresh id: N and 55 characters of base 32, as nats-server's look.

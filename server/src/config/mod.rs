@@ -1,6 +1,16 @@
 //! Configuration: nats-server's file syntax, its flags, and the typed options both end in.
 //! Not here: what the options do.
 
-mod options;
+mod authorization;
+pub mod file;
+pub mod flags;
+mod jetstream;
+mod keys;
+pub mod options;
+mod parser;
+mod reader;
+mod tree;
+mod value;
 
-pub use options::Options;
+pub use flags::Invocation;
+pub use options::{JetStreamOptions, Options, StorageOptions};

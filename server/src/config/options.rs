@@ -1,9 +1,9 @@
 //! Typed options of a server, with nats-server's defaults.
-//! Not here: reading them from files (`file`) or flags (`flags`).
+//! Not here: reading them from files (`keys`) or flags (`flags`).
 
-use crate::auth::{Auth, User};
-use crate::routing::Account;
-use std::sync::Arc;
+use headwater_storage::stream::SyncPolicy;
+use headwater_storage::volume::DiskMethod;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Options of a server.
@@ -13,8 +13,41 @@ pub struct Options {
     pub host: String,
     /// Port for clients; 0 for any free one.
     pub port: u16,
-    /// Name of the server.
+    /// Name of the server; empty for its id.
     pub server_name: String,
+    /// Address clients are told to connect to, `host:port`; empty for none.
+    pub client_advertise: String,
+    /// Tags, shown in monitoring.
+    pub server_tags: Vec<String>,
+    /// Where monitoring over HTTP listens; port 0 for any free one.
+    pub monitoring: Option<(String, u16)>,
+    /// What each connection may do.
+    pub limits: ConnectionLimits,
+    /// Over how long clients are moved away in lame duck mode.
+    pub lame_duck_duration: Duration,
+    /// How long clients get to move by themselves before that.
+    pub lame_duck_grace_period: Duration,
+    /// Who may log in.
+    pub auth: AuthOptions,
+    /// Where the log goes.
+    pub log: LogOptions,
+    /// File the process id is written to.
+    pub pid_file: Option<PathBuf>,
+    /// Directory the ports file is written to.
+    pub ports_file_dir: Option<PathBuf>,
+    /// JetStream; none when it is off.
+    pub jetstream: Option<JetStreamOptions>,
+    /// Where and how the engine stores.
+    pub storage: StorageOptions,
+    /// What was doubtful about the configuration, a sentence each.
+    pub warnings: Vec<String>,
+    /// The configuration file these came from.
+    pub config_file: Option<PathBuf>,
+}
+
+/// Bounds of connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
     /// Longest control line, in bytes.
     pub control_line_bytes_max: usize,
     /// Largest payload, headers included, in bytes.
@@ -31,20 +64,105 @@ pub struct Options {
     pub pings_outstanding_max: u32,
     /// How long a write may make no progress.
     pub write_deadline: Duration,
-    /// How long a client may take to log in.
-    pub auth_timeout: Duration,
-    /// User and password of everybody.
-    pub user: Option<(String, String)>,
-    /// Token of everybody.
-    pub token: Option<String>,
 }
 
-impl Default for Options {
+/// Who may log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthOptions {
+    /// Users.
+    pub users: Vec<UserOptions>,
+    /// Token of everybody.
+    pub token: Option<String>,
+    /// The user taken for those who give no credentials.
+    pub no_auth_user: Option<String>,
+    /// How long a client may take to log in; none for nats-server's 2 s.
+    pub timeout: Option<Duration>,
+}
+
+/// One user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserOptions {
+    /// Name.
+    pub name: String,
+    /// Password.
+    pub password: String,
+    /// Whether the user lives in the system account, not in the global one.
+    pub is_system: bool,
+}
+
+impl std::fmt::Debug for UserOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserOptions({:?}, system: {})", self.name, self.is_system)
+    }
+}
+
+/// Where the log goes and how much of it there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// File; standard error without one.
+    pub file: Option<PathBuf>,
+    /// Whether lines carry the time.
+    pub with_time: bool,
+    /// Whether the time is in UTC.
+    pub is_utc: bool,
+    /// Whether debug lines are written.
+    pub debug: bool,
+    /// Whether each protocol operation is written.
+    pub trace: bool,
+}
+
+/// JetStream. Its data lies where [`StorageOptions`] say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JetStreamOptions {
+    /// Bytes that all memory streams may hold; none for no bound.
+    pub memory_bytes_max: Option<u64>,
+    /// Bytes that all file streams may hold; none for no bound.
+    pub file_bytes_max: Option<u64>,
+    /// Whether unknown fields in requests are refused.
+    pub is_strict: bool,
+}
+
+/// Where and how the engine stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StorageOptions {
+    /// Directory given by the user; the engine's data lives in a folder inside.
+    pub store_dir: Option<PathBuf>,
+    /// When appends are acknowledged.
+    pub sync: SyncPolicy,
+    /// How bytes reach the disk.
+    pub disk: DiskMethod,
+}
+
+impl StorageOptions {
+    /// The folder the user named, or the one nats-server takes under the directory for temporary files.
+    pub fn base_directory(&self) -> PathBuf {
+        self.store_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("nats"))
+    }
+    /// The directory of the engine's volume. It never coincides with what nats-server writes under the same folder.
+    pub fn volume_directory(&self) -> PathBuf {
+        self.base_directory().join("headwater")
+    }
+    /// Where nats-server would keep its streams under the same folder.
+    pub fn foreign_directory(&self) -> PathBuf {
+        self.base_directory().join("jetstream")
+    }
+}
+
+impl Default for JetStreamOptions {
+    fn default() -> Self {
+        Self { memory_bytes_max: None, file_bytes_max: None, is_strict: true }
+    }
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { file: None, with_time: true, is_utc: false, debug: false, trace: false }
+    }
+}
+
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            host: "0.0.0.0".to_owned(),
-            port: 4222,
-            server_name: String::new(),
             control_line_bytes_max: 4096,
             payload_bytes_max: 1024 * 1024,
             pending_bytes_max: 64 * 1024 * 1024,
@@ -53,24 +171,58 @@ impl Default for Options {
             ping_interval: Duration::from_secs(120),
             pings_outstanding_max: 2,
             write_deadline: Duration::from_secs(10),
-            auth_timeout: Duration::from_secs(2),
-            user: None,
-            token: None,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".to_owned(),
+            port: 4222,
+            server_name: String::new(),
+            client_advertise: String::new(),
+            server_tags: Vec::new(),
+            monitoring: None,
+            limits: ConnectionLimits::default(),
+            lame_duck_duration: Duration::from_secs(120),
+            lame_duck_grace_period: Duration::from_secs(10),
+            auth: AuthOptions::default(),
+            log: LogOptions::default(),
+            pid_file: None,
+            ports_file_dir: None,
+            jetstream: None,
+            storage: StorageOptions::default(),
+            warnings: Vec::new(),
+            config_file: None,
         }
     }
 }
 
 impl Options {
-    /// Who may log in by these options.
-    pub fn auth(&self, account: &Arc<Account>) -> Auth {
-        let user = |(name, password): &(String, String)| User {
-            name: name.clone(),
-            password: password.clone(),
-            account: account.clone(),
-        };
-        let users: Vec<User> = self.user.iter().map(user).collect();
-        let is_open = users.is_empty() && self.token.is_none();
-        let no_auth = is_open.then(|| account.clone());
-        Auth::new(users, self.token.clone(), no_auth, self.auth_timeout)
+    /// JetStream's options, turned on if they were off.
+    pub fn jetstream_mut(&mut self) -> &mut JetStreamOptions {
+        self.jetstream.get_or_insert_default()
+    }
+    /// Names of the groups of options in which two sets differ, log levels aside.
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let listen = |o: &Self| (o.host.clone(), o.port, o.client_advertise.clone());
+        let lame_duck = |o: &Self| (o.lame_duck_duration, o.lame_duck_grace_period);
+        let files = |o: &Self| (o.pid_file.clone(), o.ports_file_dir.clone(), o.log.file.clone());
+        [
+            ("the address", listen(self) != listen(other)),
+            ("server_name", self.server_name != other.server_name),
+            ("server_tags", self.server_tags != other.server_tags),
+            ("monitoring", self.monitoring != other.monitoring),
+            ("the limits of connections", self.limits != other.limits),
+            ("lame duck mode", lame_duck(self) != lame_duck(other)),
+            ("users", self.auth != other.auth),
+            ("files", files(self) != files(other)),
+            ("jetstream", self.jetstream != other.jetstream),
+            ("storage", self.storage != other.storage),
+        ]
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
     }
 }

@@ -32,18 +32,20 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 async fn serve(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
     }
-    let link = Link::new(shared.registry.next_id(), peer, shared.options.pending_bytes_max);
-    let is_entered = shared.registry.enter(&link, shared.options.connections_max);
+    let link = Link::new(shared.registry.next_id(), peer, shared.options.limits.pending_bytes_max);
+    let is_entered = shared.registry.enter(&link, shared.options.limits.connections_max);
     let (reader, socket) = socket.into_split();
     link.send(shared.info_for(&link).line().as_bytes());
     if !is_entered {
         link.close(Close::Violation(ProtocolError::Connections));
     }
     tracing::debug!(client = link.id, %peer, "client connection created");
-    let writer = tokio::spawn(writer::run(link.clone(), socket, shared.options.write_deadline));
+    let writer =
+        tokio::spawn(writer::run(link.clone(), socket, shared.options.limits.write_deadline));
     Session::new(shared.clone(), link.clone()).run(reader).await;
     if let Err(error) = writer.await {
         tracing::error!(%error, client = link.id, "writer task failed");

@@ -7,7 +7,6 @@
 
 use super::link::{Close, Link};
 use super::outbox::SHARE_BYTES_MIN;
-use crate::auth::Login;
 use crate::protocol::{
     ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, encode, headers, parse,
 };
@@ -62,11 +61,11 @@ impl Session {
     pub(super) fn new(shared: Arc<Shared>, link: Arc<Link>) -> Self {
         let options = link.options();
         let limits = Limits {
-            control_line_bytes_max: shared.options.control_line_bytes_max,
-            payload_bytes_max: shared.options.payload_bytes_max,
+            control_line_bytes_max: shared.options.limits.control_line_bytes_max,
+            payload_bytes_max: shared.options.limits.payload_bytes_max,
         };
         let is_logged_in = !shared.auth.is_required();
-        let account = shared.account.clone();
+        let account = shared.accounts.global.clone();
         let origin = origin(&link, &options);
         Self {
             sink: link.clone(),
@@ -121,7 +120,7 @@ impl Session {
                     if let Err(error) = self.on_timer() {
                         return Close::Violation(error);
                     }
-                    let next = tokio::time::Instant::now() + self.shared.options.ping_interval;
+                    let next = tokio::time::Instant::now() + self.shared.options.limits.ping_interval;
                     timer.as_mut().reset(next);
                     continue;
                 }
@@ -184,8 +183,8 @@ impl Session {
     fn connect(&mut self, json: &[u8]) -> Step {
         let options = ConnectOptions::from_json(json)?;
         match self.shared.auth.check(&options) {
-            Login::Account(account) => self.account = account,
-            Login::Refused => {
+            Some(account) => self.account = account.clone(),
+            None => {
                 tracing::warn!(client = self.link.id, user = options.user, "wrong credentials");
                 return Err(ProtocolError::Authorization);
             }
@@ -202,10 +201,10 @@ impl Session {
         if self.link.subscription(sid).is_some() {
             return self.accept();
         }
-        if !std::str::from_utf8(subject_bytes).is_ok_and(subject::is_valid) {
+        if !subject::is_valid(&String::from_utf8_lossy(subject_bytes)) {
             return self.complain(ProtocolError::Subject);
         }
-        let subscriptions_max = self.shared.options.subscriptions_max;
+        let subscriptions_max = self.shared.options.limits.subscriptions_max;
         if subscriptions_max > 0 && self.link.subscriptions_count() >= subscriptions_max {
             return self.complain(ProtocolError::Subscriptions);
         }
@@ -261,7 +260,7 @@ impl Session {
             return Err(ProtocolError::Malformed);
         }
         let target = subject.of(frame);
-        if self.options.pedantic && !std::str::from_utf8(target).is_ok_and(subject::is_literal) {
+        if self.options.pedantic && !subject::is_literal(&String::from_utf8_lossy(target)) {
             self.complain(ProtocolError::PublishSubject);
         }
         self.accept();
@@ -351,7 +350,7 @@ impl Session {
     }
 
     fn first_timer(&self) -> Duration {
-        let options = &self.shared.options;
+        let options = &self.shared.options.limits;
         if self.is_logged_in {
             FIRST_PING.min(options.ping_interval)
         } else {
@@ -364,7 +363,7 @@ impl Session {
         if !self.is_logged_in {
             return Err(ProtocolError::AuthenticationTimeout);
         }
-        if self.pings.outstanding >= self.shared.options.pings_outstanding_max {
+        if self.pings.outstanding >= self.shared.options.limits.pings_outstanding_max {
             return Err(ProtocolError::Stale);
         }
         self.pings.outstanding += 1;

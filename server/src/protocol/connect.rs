@@ -35,6 +35,8 @@ pub struct ConnectOptions {
     pub pass: String,
     /// Token.
     pub auth_token: String,
+    /// Account the client asks for.
+    pub account: String,
     /// Whether the client wants TLS.
     pub tls_required: bool,
 }
@@ -54,6 +56,7 @@ impl Default for ConnectOptions {
             user: String::new(),
             pass: String::new(),
             auth_token: String::new(),
+            account: String::new(),
             tls_required: false,
         }
     }
@@ -69,6 +72,9 @@ impl ConnectOptions {
             .map_err(|_| ProtocolError::Malformed)?;
         for label in [&mut options.lang, &mut options.version, &mut options.name] {
             shorten(label);
+        }
+        if !(0..=1).contains(&options.protocol) {
+            return Err(ProtocolError::ClientProtocol);
         }
         if options.no_responders && !options.headers {
             return Err(ProtocolError::NoRespondersNeedHeaders);
@@ -96,6 +102,7 @@ mod tests {
             ("{bad}", ProtocolError::Malformed),
             ("[]", ProtocolError::Malformed),
             ("{\"verbose\":7}", ProtocolError::Malformed),
+            ("{\"protocol\":2}", ProtocolError::ClientProtocol),
             ("{\"no_responders\":true}", ProtocolError::NoRespondersNeedHeaders),
         ] {
             assert_eq!(ConnectOptions::from_json(json.as_bytes()), Err(expected), "{json}");

@@ -18,6 +18,9 @@ pub enum ProtocolError {
     /// A payload above the limit.
     #[error("Maximum Payload Violation")]
     Payload,
+    /// A protocol version this server does not have.
+    #[error("invalid client protocol")]
+    ClientProtocol,
     /// `no_responders` without `headers`.
     #[error("no responders requires headers support")]
     NoRespondersNeedHeaders,

@@ -20,3 +20,6 @@ pub const COMPATIBLE_VERSION: &str = "2.15.1";
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// JetStream API level that goes with [`COMPATIBLE_VERSION`].
 pub const API_LEVEL: u32 = 5;
+/// Both of them, for people.
+pub const VERSION_TEXT: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (compatible with nats-server 2.15.1)");

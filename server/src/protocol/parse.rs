@@ -139,17 +139,17 @@ pub fn parse(input: &[u8], limits: Limits) -> Result<Parsed, ProtocolError> {
     };
     let (verb, verb_bytes) = verb;
     let Some(newline) = memchr::memchr(b'\n', input) else {
-        if input.len().saturating_sub(verb_bytes) > limits.control_line_bytes_max {
+        if input.len().saturating_sub(verb_bytes + 1) > limits.control_line_bytes_max {
             return Err(ProtocolError::ControlLine);
         }
         return Ok(Parsed::Incomplete { bytes_needed: input.len() + 1 });
     };
-    if newline.saturating_sub(verb_bytes) > limits.control_line_bytes_max {
-        return Err(ProtocolError::ControlLine);
-    }
     let line_end =
         if input.get(newline.wrapping_sub(1)) == Some(&b'\r') { newline - 1 } else { newline };
     let line = Span { start: verb_bytes, end: line_end.max(verb_bytes) };
+    if line.len() > limits.control_line_bytes_max + 1 {
+        return Err(ProtocolError::ControlLine);
+    }
     let bytes = newline + 1;
     let complete = |operation| Ok(Parsed::Complete { bytes, operation });
     match verb {

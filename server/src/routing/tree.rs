@@ -21,7 +21,7 @@ pub struct Matched {
 
 impl Matched {
     /// Whether nobody listens.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.plain.is_empty() && self.queues.is_empty()
     }
     fn add(&mut self, node: &Node) {

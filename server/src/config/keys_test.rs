@@ -1,0 +1,120 @@
+//! Configuration keys as tables: which options they give, and how and where mistakes are named.
+
+use super::super::{parser, tree::Map};
+use super::*;
+use headwater_storage::stream::SyncPolicy;
+use std::path::Path;
+use std::time::Duration;
+
+fn tree(text: &str) -> Map {
+    parser::parse_text(text, Path::new("t.conf"), &|_| None).unwrap()
+}
+
+fn read(text: &str) -> Options {
+    options(&tree(text)).unwrap_or_else(|refusals| panic!("{refusals:?}: {text}")).0
+}
+
+fn refused(text: &str) -> String {
+    let refusals = options(&tree(text)).unwrap_err();
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("|")
+}
+
+#[test]
+fn server_keys() {
+    let options = read(
+        "listen: '127.0.0.1:-1'\n server_name: n1\n http: 8222\n max_payload: 2KB\n max_conn: -1\n\
+         ping_interval: '5s'\n ping_max: 3\n write_deadline: 2\n lame_duck_duration: '30s'\n\
+         server_tags: [a, 'id:b']\n client_advertise: h:1\n pid_file: /p\n ports_file_dir: /q\n\
+         debug: true\n trace: on\n logtime: off\n log_file: /l\n max_subs: 7\n max_control_line: 1k",
+    );
+    assert_eq!((options.host.as_str(), options.port), ("127.0.0.1", 0));
+    assert_eq!(options.server_name, "n1");
+    assert_eq!(options.monitoring, Some((String::new(), 8222)));
+    assert_eq!(options.server_tags, ["a", "id:b"]);
+    assert_eq!(options.lame_duck_duration, Duration::from_secs(30));
+    assert_eq!(options.pid_file.as_deref(), Some(Path::new("/p")));
+    assert_eq!(options.ports_file_dir.as_deref(), Some(Path::new("/q")));
+    let limits = options.limits;
+    assert_eq!((limits.payload_bytes_max, limits.connections_max), (2048, 0));
+    assert_eq!((limits.pings_outstanding_max, limits.subscriptions_max), (3, 7));
+    assert_eq!(limits.ping_interval, Duration::from_secs(5));
+    assert_eq!(limits.write_deadline, Duration::from_secs(2));
+    assert_eq!(limits.control_line_bytes_max, 1000);
+    let log = options.log;
+    assert!(log.debug && log.trace && !log.with_time && log.file.is_some());
+}
+
+#[test]
+fn jetstream_keys() {
+    assert!(read("port: 1").jetstream.is_none());
+    assert!(read("jetstream: disabled").jetstream.is_none());
+    assert!(read("jetstream { enabled: false }").jetstream.is_none());
+    for on in ["jetstream: enabled", "jetstream: true", "jetstream {}"] {
+        assert!(read(on).jetstream.is_some_and(|jetstream| jetstream.is_strict), "{on}");
+    }
+    let options = read(
+        "jetstream { store_dir: '/d', max_mem_store: 1GB, max_file: -1, strict: false,\n\
+         sync_interval: '10s' }",
+    );
+    let jetstream = options.jetstream.unwrap();
+    assert_eq!((jetstream.memory_bytes_max, jetstream.file_bytes_max), (Some(1 << 30), None));
+    assert!(!jetstream.is_strict);
+    assert_eq!(options.storage.sync, SyncPolicy::Interval(Duration::from_secs(10)));
+    assert_eq!(options.storage.volume_directory(), Path::new("/d/headwater"));
+    assert_eq!(read("jetstream { sync_interval: always }").storage.sync, SyncPolicy::Always);
+}
+
+#[test]
+fn authorization_keys() {
+    let auth = read("authorization { user: a, password: b, timeout: 0.5 }").auth;
+    assert_eq!(auth.users.len(), 1);
+    assert_eq!(auth.timeout, Some(Duration::from_millis(500)));
+    assert_eq!(read("authorization { token: t }").auth.token.as_deref(), Some("t"));
+    let auth = read(
+        "authorization { users = [ {user: a, pass: b}, {user: c, password: 1234} ] }\n\
+         no_auth_user: c\n system_account: '$SYS'\n\
+         accounts { $SYS { users: [ {user: s, pass: p} ] } }",
+    )
+    .auth;
+    let names: Vec<_> =
+        auth.users.iter().map(|u| (u.name.as_str(), u.password.as_str(), u.is_system)).collect();
+    assert_eq!(names, [("a", "b", false), ("c", "1234", false), ("s", "p", true)]);
+    assert_eq!(auth.no_auth_user.as_deref(), Some("c"));
+}
+
+#[test]
+fn refusals() {
+    for (text, expected) in [
+        ("foo: 1", "t.conf:1:1: unknown field \"foo\""),
+        ("port: 1\n tls { }", "t.conf:2:2: \"tls\" is not supported by Headwater"),
+        ("port: abc", "t.conf:1:7: a port expected"),
+        (
+            "cluster {}\nwebsocket {}",
+            "t.conf:1:1: \"cluster\" is not supported by Headwater|t.conf:2:1: \"websocket\" is not supported by Headwater",
+        ),
+        ("jetstream { bar: 1 }", "t.conf:1:13: unknown field \"bar\""),
+        ("jetstream { domain: hub }", "t.conf:1:13: \"domain\" is not supported by Headwater"),
+        ("jetstream: maybe", "t.conf:1:12: enabled or disabled expected"),
+        ("authorization { user: a, baz: 3 }", "t.conf:1:26: unknown field \"baz\""),
+        (
+            "authorization { users: [ {user: a, permissions: {}} ] }",
+            "t.conf:1:36: \"permissions\" is not supported by Headwater",
+        ),
+        ("authorization { pass: a }", "t.conf:1:15: a password without a user"),
+        (
+            "accounts { A { users: [] } }",
+            "t.conf:1:12: account \"A\": only $SYS is supported by Headwater",
+        ),
+        ("no_auth_user: x", "t.conf:1:15: no such user"),
+        ("ping_interval: 2m", "t.conf:1:16: a duration expected, in quotes: \"2m\""),
+        ("max_payload: 100MB", "t.conf:1:14: a whole number from 1 to 67108864 expected"),
+        ("max_pending: 4k", "t.conf:1:14: max_payload cannot be higher than max_pending"),
+        (
+            "lame_duck_duration: '5s'",
+            "t.conf:1:21: the grace period must be shorter than the lame duck duration",
+        ),
+        ("system_account: X", "t.conf:1:17: a system account other than $SYS is not supported"),
+    ] {
+        assert_eq!(refused(text), expected, "{text}");
+    }
+}
