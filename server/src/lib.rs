@@ -5,6 +5,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod log;
+pub mod monitoring;
 pub mod network;
 pub mod protocol;
 pub mod routing;

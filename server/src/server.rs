@@ -3,11 +3,14 @@
 
 use crate::auth::{Accounts, Auth};
 use crate::config::Options;
+use crate::monitoring::{self, JetStreamView};
 use crate::network::{Close, Link, Registry, listener};
 use crate::protocol::{self, ServerInfo};
-use crate::routing::Account;
+use crate::routing::{Account, InternalSubscription};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -33,7 +36,6 @@ pub enum StartError {
 }
 
 /// What all connections of a server share.
-#[derive(Debug)]
 pub struct Shared {
     /// Options it was started with.
     pub options: Options,
@@ -49,7 +51,17 @@ pub struct Shared {
     pub listening: CancellationToken,
     /// Tasks of connections.
     pub tasks: TaskTracker,
+    /// Cancelled when the server stops.
+    pub stopping: CancellationToken,
     info: Mutex<ServerInfo>,
+    http_requests: Mutex<BTreeMap<&'static str, u64>>,
+    jetstream_view: OnceLock<Arc<dyn JetStreamView>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("info", &self.info()).finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -84,7 +96,10 @@ impl Shared {
             started: SystemTime::now(),
             listening: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
             info: Mutex::new(info),
+            http_requests: Mutex::default(),
+            jetstream_view: OnceLock::new(),
         })
     }
     /// What the server says of itself.
@@ -99,6 +114,23 @@ impl Shared {
     /// Changes what the server says of itself from now on.
     pub fn change_info(&self, change: impl FnOnce(&mut ServerInfo)) {
         change(&mut self.info.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    /// Lets JetStream take part in monitoring; the first one stays.
+    pub fn set_jetstream_view(&self, view: Arc<dyn JetStreamView>) {
+        let _ = self.jetstream_view.set(view);
+    }
+    /// JetStream's part in monitoring.
+    pub fn jetstream_view(&self) -> Option<&Arc<dyn JetStreamView>> {
+        self.jetstream_view.get()
+    }
+    /// Counts a request for a monitoring page.
+    pub(crate) fn count_http(&self, page: &'static str) {
+        let mut requests = self.http_requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests.entry(page).or_default() += 1;
+    }
+    /// Requests for monitoring pages.
+    pub(crate) fn http_requests(&self) -> BTreeMap<&'static str, u64> {
+        self.http_requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
     /// Sends INFO to every client that understands it at any time.
     fn announce(&self) {
@@ -125,6 +157,7 @@ pub struct RunningServer {
     shared: Arc<Shared>,
     client_address: SocketAddr,
     monitoring_address: Option<SocketAddr>,
+    services: Vec<InternalSubscription>,
     lame_duck_over: CancellationToken,
 }
 
@@ -145,13 +178,16 @@ impl Server {
         for warning in &shared.options.warnings {
             tracing::warn!("{warning}");
         }
+        let services = monitoring::system::start(&shared);
+        let monitoring_address = monitoring::start(&shared).await?;
         tokio::spawn(listener::run(shared.clone(), listener));
         let host = &shared.options.host;
         tracing::info!("Listening for client connections on {host}:{}", client_address.port());
         Ok(RunningServer {
             shared,
             client_address,
-            monitoring_address: None,
+            monitoring_address,
+            services,
             lame_duck_over: CancellationToken::new(),
         })
     }
@@ -195,6 +231,8 @@ impl RunningServer {
         for link in self.shared.registry.open() {
             link.close(Close::Shutdown);
         }
+        drop(self.services);
+        self.shared.stopping.cancel();
         self.shared.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("some connections did not end in time");

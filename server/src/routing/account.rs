@@ -63,6 +63,10 @@ impl Account {
     pub fn subscriptions(&self) -> usize {
         self.read().len()
     }
+    /// All subscriptions, services included, in no order.
+    pub fn all_subscriptions(&self) -> Vec<Arc<Subscription>> {
+        self.read().all()
+    }
     /// Subscribes a service to a subject (wildcards allowed).
     pub fn subscribe(
         self: &Arc<Self>,

@@ -74,6 +74,19 @@ impl Tree {
         self.count
     }
 
+    /// All subscriptions, in no order.
+    pub(super) fn all(&self) -> Vec<Arc<Subscription>> {
+        let mut found = Vec::with_capacity(self.count);
+        let mut nodes = vec![&self.root];
+        while let Some(node) = nodes.pop() {
+            found.extend(node.plain.iter().chain(&node.queued).cloned());
+            nodes.extend(node.children.values());
+            nodes.extend(node.star.as_deref());
+            nodes.extend(node.full.as_deref());
+        }
+        found
+    }
+
     /// Adds a subscription under its subject.
     pub(super) fn insert(&mut self, subscription: Arc<Subscription>) {
         let subject = subscription.subject.clone();

@@ -1,0 +1,114 @@
+//! Requests under `$SYS.REQ`: who am I, in every account; and the monitoring answers, in the system account.
+//! Not here: events that the server publishes by itself.
+
+use super::query::Query;
+use super::{connections, subscriptions, text, variables};
+use crate::routing::{Account, Handler, InternalSubscription, Message, Origin};
+use crate::server::Shared;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+/// Answers the requests of one server.
+struct Services {
+    shared: Weak<Shared>,
+    sequence: AtomicU64,
+}
+
+/// Subscribes the services; they answer as long as the result lives.
+pub fn start(shared: &Arc<Shared>) -> Vec<InternalSubscription> {
+    let services =
+        Arc::new(Services { shared: Arc::downgrade(shared), sequence: AtomicU64::new(0) });
+    let id = shared.info().server_id;
+    let own = format!("$SYS.REQ.SERVER.{id}.*");
+    let (global, system) = (&shared.accounts.global, &shared.accounts.system);
+    [
+        (global, "$SYS.REQ.USER.INFO"),
+        (system, "$SYS.REQ.USER.INFO"),
+        (system, "$SYS.REQ.SERVER.PING"),
+        (system, "$SYS.REQ.SERVER.PING.*"),
+        (system, own.as_str()),
+    ]
+    .into_iter()
+    .map(|(account, subject)| account.subscribe(subject, services.clone()))
+    .collect()
+}
+
+impl Handler for Services {
+    fn deliver(&self, account: &Arc<Account>, message: &Message, origin: &Arc<Origin>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        if message.reply.is_empty() {
+            return;
+        }
+        let Ok(subject) = std::str::from_utf8(&message.subject) else { return };
+        let Some((field, data)) = answer(&shared, subject, &message.payload, account, origin)
+        else {
+            return;
+        };
+        let mut body = json!({ "server": self.server(&shared) });
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert(field.to_owned(), data);
+        }
+        account.send(&Message {
+            subject: message.reply.clone(),
+            payload: Bytes::from(body.to_string()),
+            ..Message::default()
+        });
+    }
+}
+
+impl Services {
+    /// What stands in every answer.
+    fn server(&self, shared: &Shared) -> Value {
+        let info = shared.info();
+        json!({
+            "name": info.server_name,
+            "host": info.host,
+            "id": info.server_id,
+            "ver": info.version,
+            "jetstream": info.jetstream,
+            "flags": 0,
+            "seq": self.sequence.fetch_add(1, Ordering::Relaxed) + 1,
+            "time": text::time(SystemTime::now()),
+        })
+    }
+}
+
+/// The answer and the field it stands in; none for a request that is not built.
+fn answer(
+    shared: &Shared,
+    subject: &str,
+    payload: &[u8],
+    account: &Account,
+    origin: &Origin,
+) -> Option<(&'static str, Value)> {
+    let query = Query::from_json(payload);
+    let or_error = |result: Result<Value, _>| match result {
+        Ok(value) => ("data", value),
+        Err(error) => {
+            ("error", json!({ "code": 400, "description": super::QueryError::to_string(&error) }))
+        }
+    };
+    let name = subject.rsplit('.').next()?;
+    Some(match name {
+        "INFO" => {
+            let user = &*origin.user;
+            (
+                "data",
+                json!({ "user": user, "account": account.name(), "account_name": account.name() }),
+            )
+        }
+        "PING" | "STATSZ" => ("statsz", variables::statistics(shared)),
+        "IDZ" => {
+            ("data", json!({ "name": shared.info().server_name, "id": shared.info().server_id }))
+        }
+        "VARZ" => ("data", variables::view(shared)),
+        "CONNZ" => or_error(connections::view(shared, &query)),
+        "SUBSZ" => or_error(subscriptions::view(shared, &query)),
+        "JSZ" => ("data", variables::jetstream(shared, &query)),
+        "HEALTHZ" => or_error(variables::health(shared, &query).map(|(health, _)| health)),
+        _ => return None,
+    })
+}

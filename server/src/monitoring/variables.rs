@@ -1,0 +1,147 @@
+//! `/varz`, `/jsz` and `/healthz`: the state of the server as a whole.
+//! Not here: HTTP, and the inside of JetStream (`JetStreamView`).
+
+use super::query::{Query, QueryError};
+use super::text;
+use crate::server::Shared;
+use serde_json::{Map, Value, json};
+use std::time::{Duration, SystemTime};
+
+/// Clock ticks a second in `/proc`, part of the kernel's interface.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The answer to a `/varz` request.
+pub fn view(shared: &Shared) -> Value {
+    let (info, options) = (shared.info(), &shared.options);
+    let (limits, totals) = (&options.limits, shared.registry.totals());
+    let up = shared.started.elapsed().unwrap_or_default();
+    let subscriptions =
+        shared.accounts.global.subscriptions() + shared.accounts.system.subscriptions();
+    let mut fields = match json!({
+        "server_id": info.server_id,
+        "server_name": info.server_name,
+        "version": info.version,
+        "headwater_version": info.headwater_version,
+        "proto": info.proto,
+        "host": info.host,
+        "port": info.port,
+        "max_connections": limits.connections_max,
+        "ping_interval": nanoseconds(limits.ping_interval),
+        "ping_max": limits.pings_outstanding_max,
+        "http_host": options.monitoring.as_ref().map_or("", |(host, _)| host.as_str()),
+        "http_port": options.monitoring.as_ref().map_or(0, |(_, port)| *port),
+        "auth_timeout": shared.auth.timeout().as_secs_f64(),
+        "max_control_line": limits.control_line_bytes_max,
+        "max_payload": limits.payload_bytes_max,
+        "max_pending": limits.pending_bytes_max,
+        "write_deadline": nanoseconds(limits.write_deadline),
+        "start": text::time(shared.started),
+        "now": text::time(SystemTime::now()),
+        "uptime": text::uptime(up),
+        "mem": memory_bytes(),
+        "cores": cores(),
+        "cpu": cpu_percent(up),
+        "connections": shared.registry.len(),
+        "total_connections": shared.registry.accepted(),
+        "in_msgs": totals.in_messages,
+        "in_bytes": totals.in_bytes,
+        "out_msgs": totals.out_messages,
+        "out_bytes": totals.out_bytes,
+        "slow_consumers": totals.slow_consumers,
+        "stale_connections": totals.stale_connections,
+        "subscriptions": subscriptions,
+        "config_load_time": text::time(shared.started),
+        "system_account": shared.accounts.system.name(),
+        "slow_consumer_stats": { "clients": totals.slow_consumers },
+        "stale_connection_stats": { "clients": totals.stale_connections },
+        "http_req_stats": shared.http_requests(),
+        "jetstream": shared.jetstream_view().map_or_else(|| json!({}), |view| view.summary()),
+    }) {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    if info.auth_required {
+        fields.insert("auth_required".into(), true.into());
+    }
+    if !options.server_tags.is_empty() {
+        fields.insert("tags".into(), options.server_tags.clone().into());
+    }
+    Value::Object(fields)
+}
+
+/// The answer to a `/jsz` request.
+pub fn jetstream(shared: &Shared, query: &Query) -> Value {
+    let mut answer = match shared.jetstream_view() {
+        Some(view) => view.jsz(query),
+        None => json!({ "disabled": true }),
+    };
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("server_id".into(), shared.info().server_id.into());
+        fields.insert("now".into(), text::time(SystemTime::now()).into());
+    }
+    answer
+}
+
+/// The answer to a `/healthz` request, and whether all is well.
+pub fn health(shared: &Shared, query: &Query) -> Result<(Value, bool), QueryError> {
+    let server_only = query.switch("js-enabled-only")? || query.switch("js-server-only")?;
+    let unavailable = |error: String| (json!({ "status": "unavailable", "error": error }), false);
+    if shared.options.jetstream.is_none() {
+        return Ok((json!({ "status": "ok" }), true));
+    }
+    let Some(view) = shared.jetstream_view() else {
+        return Ok(unavailable("JetStream is not current with its state".into()));
+    };
+    match view.failure().filter(|_| !server_only) {
+        Some(error) => Ok(unavailable(error)),
+        None => Ok((json!({ "status": "ok" }), true)),
+    }
+}
+
+/// The part of the server's state that `$SYS.REQ.SERVER.PING` answers with.
+pub(super) fn statistics(shared: &Shared) -> Value {
+    let totals = shared.registry.totals();
+    let up = shared.started.elapsed().unwrap_or_default();
+    let count = |messages: u64, bytes: u64| json!({ "msgs": messages, "bytes": bytes });
+    let subscriptions =
+        shared.accounts.global.subscriptions() + shared.accounts.system.subscriptions();
+    json!({
+        "start": text::time(shared.started),
+        "mem": memory_bytes(),
+        "cores": cores(),
+        "cpu": cpu_percent(up),
+        "connections": shared.registry.len(),
+        "total_connections": shared.registry.accepted(),
+        "active_accounts": 1,
+        "subscriptions": subscriptions,
+        "sent": count(totals.out_messages, totals.out_bytes),
+        "received": count(totals.in_messages, totals.in_bytes),
+        "slow_consumers": totals.slow_consumers,
+        "active_servers": 1,
+    })
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Resident memory of the process.
+fn memory_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+/// Processor time over the time since the start.
+fn cpu_percent(up: Duration) -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks: f64 =
+        after_name.split(' ').skip(11).take(2).filter_map(|text| text.parse::<f64>().ok()).sum();
+    let percent = ticks / TICKS_PER_SECOND / up.as_secs_f64().max(1.0) * 100.0;
+    (percent * 100.0).round() / 100.0
+}
