@@ -36,7 +36,7 @@ pub fn view(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     };
     let with_user = query.switch("auth")?;
     let mut rows = rows(shared, query.text("state"))?;
-    if let Some(id) = query.integer("cid")? {
+    if let Some(id) = query.integer("cid")?.filter(|id| *id > 0) {
         rows.retain(|row| row.link.id == id as u64);
     }
     sort(&mut rows, query.text("sort"))?;

@@ -5,6 +5,7 @@
 //! Not here: reading operations (`session`), the socket (`writer`).
 
 use super::outbox::Outbox;
+use super::trace;
 use crate::protocol::{ConnectOptions, ProtocolError};
 use crate::routing::{Parts, Receipt, Sink, Subscription};
 use bytes::Bytes;
@@ -132,6 +133,9 @@ impl Link {
     }
     /// Queues bytes that are no delivery and has them sent.
     pub fn send(&self, bytes: &[u8]) {
+        if trace::is_on() {
+            trace::sent(self, bytes);
+        }
         let mut out = lock(&self.out);
         if out.is_closed {
             return;
@@ -239,6 +243,9 @@ impl Sink for Link {
         let pending = out.bytes.len() + out.in_flight;
         let needs_wake = !std::mem::replace(&mut out.is_woken, true);
         drop(out);
+        if trace::is_on() {
+            trace::delivered(self, subscription, message);
+        }
         if pending > self.pending_bytes_max && pending > bytes {
             self.close(Close::SlowPending);
         }

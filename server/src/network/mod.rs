@@ -6,6 +6,7 @@ pub mod listener;
 mod outbox;
 pub mod registry;
 mod session;
+mod trace;
 mod writer;
 
 pub use link::{Close, Counters, Link};

@@ -7,6 +7,7 @@
 
 use super::link::{Close, Link};
 use super::outbox::SHARE_BYTES_MIN;
+use super::trace;
 use crate::protocol::{
     ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, encode, headers, parse,
 };
@@ -150,6 +151,9 @@ impl Session {
                     return Ok(bytes_needed);
                 }
                 Parsed::Complete { bytes, operation } => {
+                    if trace::is_on() {
+                        trace::received(&self.link, input, operation);
+                    }
                     let Operation::Publish { subject, reply, headers, payload, .. } = operation
                     else {
                         self.operate(operation, input)?;

@@ -24,8 +24,11 @@ pub(super) async fn run(
     let mut chunks = Vec::new();
     loop {
         let is_open = link.take(&mut chunks).await;
-        let deadline = if is_open { write_deadline } else { LAST_WORDS_TIMEOUT };
-        let result = write_all(&mut socket, &chunks, deadline).await;
+        let result = tokio::select! {
+            biased;
+            result = write_all(&mut socket, &chunks, write_deadline) => result,
+            () = give_up(&link) => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
         link.release(&mut chunks);
         match result {
             Ok(()) if is_open => {}
@@ -41,6 +44,14 @@ pub(super) async fn run(
         }
     }
     let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, socket.shutdown()).await;
+}
+
+/// Waits until there is no use in writing on: at once after a slow reader was given up, a while after any other end.
+async fn give_up(link: &Link) {
+    link.closing.cancelled().await;
+    if !matches!(link.reason(), Some(Close::SlowPending | Close::SlowWrite)) {
+        tokio::time::sleep(LAST_WORDS_TIMEOUT).await;
+    }
 }
 
 /// Writes all chunks; `deadline` is what each system call may take.

@@ -1,0 +1,88 @@
+//! Monitoring over HTTP and over `$SYS.REQ`.
+
+mod support;
+
+use headwater_server::Options;
+use headwater_server::config::options::{AuthOptions, UserOptions};
+use serde_json::Value;
+use support::{Wire, options, start};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await.unwrap();
+    let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
+    (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[tokio::test]
+async fn pages() {
+    let server = start(Options { monitoring: Some((String::new(), 0)), ..options() }).await;
+    let address = server.monitoring_address().unwrap();
+    let mut wire = Wire::quiet(&server).await;
+    wire.send("SUB a.* q 5\r\nPUB a.b 2\r\nhi\r\n").await;
+    assert_eq!(wire.flush().await, "MSG a.b 5 2\r\nhi\r\n");
+    let json = async |path: &str| -> Value {
+        let (status, body) = get(address, path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let varz = json("/varz").await;
+    assert_eq!((&varz["in_msgs"], &varz["out_bytes"]), (&1.into(), &2.into()));
+    assert_eq!(varz["connections"], 1);
+    let connz = json("/connz?subs=detail&sort=msgs_to").await;
+    let connection = &connz["connections"][0];
+    assert_eq!((&connz["total"], &connection["subscriptions"]), (&1.into(), &1.into()));
+    let subscription = &connection["subscriptions_list_detail"][0];
+    assert_eq!((&subscription["subject"], &subscription["qgroup"]), (&"a.*".into(), &"q".into()));
+    assert_eq!((&subscription["sid"], &subscription["msgs"]), (&"5".into(), &1.into()));
+    assert_eq!(json("/connz?state=closed").await["total"], 0);
+    assert_eq!(json("/connz?offset=1").await["connections"], Value::Array(vec![]));
+    let subsz = json("/subsz?test=a.x").await;
+    assert_eq!(subsz["subscriptions_list"][0]["subject"], "a.*");
+    assert_eq!(json("/healthz").await["status"], "ok");
+    assert_eq!(json("/jsz").await["disabled"], true);
+    for (path, expected) in [
+        ("/connz?sort=foo", 400),
+        ("/connz?limit=x", 400),
+        ("/connz?state=x", 400),
+        ("/nope", 404),
+        ("/", 200),
+    ] {
+        assert_eq!(get(address, path).await.0, expected, "{path}");
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn system_requests() {
+    let user = UserOptions { name: "s".into(), password: "p".into(), is_system: true };
+    let auth = AuthOptions { users: vec![user], ..AuthOptions::default() };
+    let server = start(Options { auth, ..options() }).await;
+    let id = server.shared().info().server_id;
+    let (mut plain, mut system) = (Wire::quiet(&server).await, Wire::connect(&server).await);
+    system.send("CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\n").await;
+    let request = async |wire: &mut Wire, subject: &str| -> Value {
+        wire.send(&format!("SUB r 1\r\nPUB {subject} r 0\r\n\r\n")).await;
+        let said = wire.flush().await;
+        let body = said.split("\r\n").nth(1).unwrap_or_default();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {said}"))
+    };
+    let who = request(&mut plain, "$SYS.REQ.USER.INFO").await;
+    assert_eq!((&who["data"]["account"], &who["data"]["user"]), (&"$G".into(), &"".into()));
+    let who = request(&mut system, "$SYS.REQ.USER.INFO").await;
+    assert_eq!((&who["data"]["account"], &who["data"]["user"]), (&"$SYS".into(), &"s".into()));
+    let ping = request(&mut system, "$SYS.REQ.SERVER.PING").await;
+    assert_eq!(
+        (&ping["server"]["id"], &ping["statsz"]["connections"]),
+        (&id.as_str().into(), &2.into())
+    );
+    let varz = request(&mut system, &format!("$SYS.REQ.SERVER.{id}.VARZ")).await;
+    assert_eq!(varz["data"]["server_id"], id.as_str());
+    plain.send("SUB r 1\r\nPUB $SYS.REQ.SERVER.PING r 0\r\n\r\n").await;
+    assert!(plain.flush().await.contains("NATS/1.0 503"), "other accounts have no such service");
+    server.shutdown().await;
+}
