@@ -177,8 +177,10 @@ pub fn parse(args: &[String]) -> Result<Invocation, FlagError> {
         None => Options::default(),
     };
     given.iter().try_for_each(|one| apply(&mut options, one))?;
-    if let (Some(config), true) = (find("config"), is_on("t")) {
-        return Ok(Invocation::Test(PathBuf::from(&config.value)));
+    if is_on("t") {
+        return Ok(Invocation::Test(
+            find("config").map(|one| one.value.as_str().into()).unwrap_or_default(),
+        ));
     }
     let text = |given: Option<&Given>| given.map(|one| one.value.clone());
     if let Some(name) = text(find("user")) {
@@ -233,7 +235,7 @@ fn apply(options: &mut Options, given: &Given) -> Result<(), FlagError> {
         "server_name" => options.server_name.clone_from(value),
         "http_port" => {
             let host = options.monitoring.take().map(|(host, _)| host);
-            options.monitoring = Some((host.unwrap_or_else(|| options.host.clone()), port()?));
+            options.monitoring = Some((host.unwrap_or_default(), port()?));
         }
         "pid" => options.pid_file = Some(value.into()),
         "client_advertise" => options.client_advertise.clone_from(value),
@@ -266,3 +268,7 @@ fn apply(options: &mut Options, given: &Given) -> Result<(), FlagError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "flags_test.rs"]
+mod tests;
