@@ -4,6 +4,7 @@
 pub mod link;
 pub mod listener;
 mod outbox;
+mod publisher;
 pub mod registry;
 mod session;
 mod trace;

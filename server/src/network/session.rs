@@ -7,12 +7,13 @@
 
 use super::link::{Close, Link};
 use super::outbox::SHARE_BYTES_MIN;
+use super::publisher::Publisher;
 use super::trace;
 use crate::protocol::{
-    ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, encode, headers, parse,
+    ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, encode, parse,
 };
 use crate::routing::{
-    Account, MatchCache, Matched, Message, Origin, Parts, Sink, Subscription, Target, Wakeups,
+    Account, MatchCache, Message, Origin, Parts, Sink, Subscription, Target, Wakeups,
 };
 use crate::server::Shared;
 use bytes::{Buf, Bytes, BytesMut};
@@ -269,6 +270,13 @@ impl Session {
         }
         self.accept();
         let matched = self.cache.matches(&self.account, target);
+        let publisher = Publisher {
+            account: &self.account,
+            origin: &self.origin,
+            options: &self.options,
+            link: &self.link,
+            sink: &self.sink,
+        };
         if !matched.has_services && payload.len() < SHARE_BYTES_MIN {
             let parts = Parts {
                 subject: target,
@@ -277,7 +285,7 @@ impl Session {
                 payload: payload.of(frame),
                 owned: None,
             };
-            self.deliver(&matched, &parts);
+            publisher.deliver(matched, &parts, &mut self.wakeups);
             return Ok(at + bytes);
         }
         buffer.advance(at);
@@ -293,36 +301,8 @@ impl Session {
             return Ok(0);
         }
         let parts = Parts::from(&message);
-        self.deliver(&matched, &parts);
+        publisher.deliver(matched, &parts, &mut self.wakeups);
         Ok(0)
-    }
-
-    fn deliver(&mut self, matched: &Matched, message: &Parts<'_>) {
-        let (account, origin) = (&self.account, &self.origin);
-        let taken = account.deliver(matched, message, origin, &mut self.wakeups);
-        if taken == 0 && self.options.no_responders && !message.reply.is_empty() {
-            self.say_no_responders(message);
-        }
-    }
-
-    /// Tells the requester itself, through its own subscription, that nobody listens.
-    fn say_no_responders(&mut self, request: &Parts<'_>) {
-        let matched = self.account.matches(request.reply);
-        let members = matched.queues.iter().flat_map(|(_, members)| members);
-        let mut own = matched.plain.iter().chain(members);
-        let Some(own) = own.find(|one| one.sink_id() == Some(self.link.id)) else { return };
-        let subject = String::from_utf8_lossy(request.subject);
-        let headers = headers::block("503", &[("Nats-Subject", &subject)]);
-        let (subject, payload): (_, &[u8]) = (request.reply, &[]);
-        let parts = Parts { subject, reply: &[], headers: &headers, payload, owned: None };
-        let receipt = self.link.deliver(own, &parts);
-        if receipt.needs_wake {
-            self.wakeups.push(self.sink.clone());
-        }
-        if receipt.is_exhausted {
-            self.account.remove(own);
-            self.link.retire(own);
-        }
     }
 
     /// `+OK` in verbose mode.

@@ -6,7 +6,6 @@
 //! Not here: the meaning of operations and the validity of subjects.
 
 use super::ProtocolError;
-use smallvec::SmallVec;
 
 /// Bounds of what a client may send.
 #[derive(Clone, Copy, Debug)]
@@ -138,32 +137,45 @@ pub fn parse(input: &[u8], limits: Limits) -> Result<Parsed, ProtocolError> {
         return Ok(Parsed::Incomplete { bytes_needed: input.len() + 1 });
     };
     let (verb, verb_bytes) = verb;
+    match verb {
+        Verb::Publish | Verb::PublishHeaders => {
+            let Some(line) = scan(input, verb_bytes, limits)? else { return Ok(more(input)) };
+            return publish(input, &line, verb == Verb::PublishHeaders, limits);
+        }
+        Verb::Subscribe | Verb::Unsubscribe => {
+            let Some(line) = scan(input, verb_bytes, limits)? else { return Ok(more(input)) };
+            let operation = if verb == Verb::Subscribe {
+                subscribe(&line)?
+            } else {
+                unsubscribe(input, &line)?
+            };
+            return Ok(Parsed::Complete { bytes: line.bytes, operation });
+        }
+        _ => {}
+    }
     let Some(newline) = memchr::memchr(b'\n', input) else {
         if input.len().saturating_sub(verb_bytes + 1) > limits.control_line_bytes_max {
             return Err(ProtocolError::ControlLine);
         }
-        return Ok(Parsed::Incomplete { bytes_needed: input.len() + 1 });
+        return Ok(more(input));
     };
-    let line_end =
-        if input.get(newline.wrapping_sub(1)) == Some(&b'\r') { newline - 1 } else { newline };
-    let line = Span { start: verb_bytes, end: line_end.max(verb_bytes) };
-    if line.len() > limits.control_line_bytes_max + 1 {
+    let rest = trim(input, Span { start: verb_bytes, end: newline });
+    if rest.len() > limits.control_line_bytes_max {
         return Err(ProtocolError::ControlLine);
     }
-    let bytes = newline + 1;
-    let complete = |operation| Ok(Parsed::Complete { bytes, operation });
-    match verb {
-        Verb::Ping => complete(Operation::Ping),
-        Verb::Pong => complete(Operation::Pong),
-        Verb::Ok | Verb::Info => complete(Operation::Ignored),
-        Verb::Error => complete(Operation::ClientError),
-        Verb::Connect => complete(Operation::Connect(trim(input, line))),
-        Verb::Subscribe => complete(subscribe(input, line)?),
-        Verb::Unsubscribe => complete(unsubscribe(input, line)?),
-        Verb::Publish | Verb::PublishHeaders => {
-            publish(input, line, bytes, verb == Verb::PublishHeaders, limits)
-        }
-    }
+    let operation = match verb {
+        Verb::Ping => Operation::Ping,
+        Verb::Pong => Operation::Pong,
+        Verb::Connect => Operation::Connect(rest),
+        Verb::Error => Operation::ClientError,
+        _ => Operation::Ignored,
+    };
+    Ok(Parsed::Complete { bytes: newline + 1, operation })
+}
+
+/// The answer when not even the control line is complete.
+fn more(input: &[u8]) -> Parsed {
+    Parsed::Incomplete { bytes_needed: input.len() + 1 }
 }
 
 /// The verb at the start, with its length: none while it is still a prefix of one.
@@ -194,44 +206,64 @@ fn verb(input: &[u8]) -> Result<Option<(Verb, usize)>, ProtocolError> {
     if input.is_empty() { Ok(None) } else { Err(ProtocolError::UnknownOperation) }
 }
 
-fn is_space(byte: u8) -> bool {
-    byte == b' ' || byte == b'\t'
-}
-
 fn trim(input: &[u8], span: Span) -> Span {
     let text = span.of(input);
-    let lead = text.iter().take_while(|byte| is_space(**byte)).count();
-    let tail = text.iter().rev().take_while(|byte| is_space(**byte)).count();
-    if lead == text.len() {
-        return Span { start: span.end, end: span.end };
-    }
-    Span { start: span.start + lead, end: span.end - tail }
+    let start = span.start + (text.len() - text.trim_ascii_start().len());
+    Span { start, end: start + text.trim_ascii().len() }
 }
 
-/// Splits a control line at white space; a line with more parts than any operation has is malformed.
-fn arguments(input: &[u8], line: Span) -> Result<SmallVec<[Span; 4]>, ProtocolError> {
-    let mut found = SmallVec::new();
+/// The most arguments an operation has.
+const ARGUMENTS_MAX: usize = 4;
+
+/// A control line taken apart.
+#[derive(Debug, Default)]
+struct Line {
+    parts: [Span; ARGUMENTS_MAX],
+    count: usize,
+    /// Bytes with the line end.
+    bytes: usize,
+}
+
+impl Line {
+    fn arguments(&self) -> &[Span] {
+        self.parts.get(..self.count).unwrap_or_default()
+    }
+    fn push(&mut self, span: Span) -> Result<(), ProtocolError> {
+        let slot = self.parts.get_mut(self.count).ok_or(ProtocolError::Malformed)?;
+        *slot = span;
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// Splits the control line that goes on at `from` at white space, in one pass; none while its end is not there.
+fn scan(input: &[u8], from: usize, limits: Limits) -> Result<Option<Line>, ProtocolError> {
+    let mut line = Line::default();
     let mut start = None;
-    for (offset, byte) in line.of(input).iter().enumerate() {
-        let at = line.start + offset;
-        match (is_space(*byte) || *byte == b'\r', start) {
-            (true, Some(first)) => {
-                found.push(Span { start: first, end: at });
-                start = None;
-            }
-            (false, None) => {
-                if found.len() == 4 {
-                    return Err(ProtocolError::Malformed);
+    for (offset, byte) in input.get(from..).unwrap_or_default().iter().enumerate() {
+        let at = from + offset;
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                if let Some(start) = start.take() {
+                    line.push(Span { start, end: at })?;
                 }
-                start = Some(at);
+                if *byte == b'\n' {
+                    let last = line.arguments().last().map_or(from, |part| part.end);
+                    if last.saturating_sub(from + 1) > limits.control_line_bytes_max {
+                        return Err(ProtocolError::ControlLine);
+                    }
+                    line.bytes = at + 1;
+                    return Ok(Some(line));
+                }
             }
+            _ if start.is_none() => start = Some(at),
             _ => {}
         }
     }
-    if let Some(first) = start {
-        found.push(Span { start: first, end: line.end });
+    if input.len().saturating_sub(from + 1) > limits.control_line_bytes_max {
+        return Err(ProtocolError::ControlLine);
     }
-    Ok(found)
+    Ok(None)
 }
 
 fn size(digits: &[u8]) -> Option<usize> {
@@ -243,8 +275,8 @@ fn size(digits: &[u8]) -> Option<usize> {
     })
 }
 
-fn subscribe(input: &[u8], line: Span) -> Result<Operation, ProtocolError> {
-    match arguments(input, line)?.as_slice() {
+fn subscribe(line: &Line) -> Result<Operation, ProtocolError> {
+    match line.arguments() {
         [subject, sid] => {
             Ok(Operation::Subscribe { subject: *subject, queue: Span::default(), sid: *sid })
         }
@@ -255,8 +287,8 @@ fn subscribe(input: &[u8], line: Span) -> Result<Operation, ProtocolError> {
     }
 }
 
-fn unsubscribe(input: &[u8], line: Span) -> Result<Operation, ProtocolError> {
-    match arguments(input, line)?.as_slice() {
+fn unsubscribe(input: &[u8], line: &Line) -> Result<Operation, ProtocolError> {
+    match line.arguments() {
         [sid] => Ok(Operation::Unsubscribe { sid: *sid, deliveries_max: 0 }),
         [sid, max] => {
             let deliveries_max = size(max.of(input)).unwrap_or(0) as u64;
@@ -268,21 +300,19 @@ fn unsubscribe(input: &[u8], line: Span) -> Result<Operation, ProtocolError> {
 
 fn publish(
     input: &[u8],
-    line: Span,
-    line_bytes: usize,
+    line: &Line,
     has_header_verb: bool,
     limits: Limits,
 ) -> Result<Parsed, ProtocolError> {
-    let parts = arguments(input, line)?;
     let none = Span::default();
-    let zero = Span { start: line.end, end: line.end };
-    let (subject, reply, header_size, total) = match (has_header_verb, parts.as_slice()) {
-        (false, [subject, total]) => (*subject, none, zero, *total),
-        (false, [subject, reply, total]) => (*subject, *reply, zero, *total),
+    let (subject, reply, header_size, total) = match (has_header_verb, line.arguments()) {
+        (false, [subject, total]) => (*subject, none, none, *total),
+        (false, [subject, reply, total]) => (*subject, *reply, none, *total),
         (true, [subject, headers, total]) => (*subject, none, *headers, *total),
         (true, [subject, reply, headers, total]) => (*subject, *reply, *headers, *total),
         _ => return Err(ProtocolError::Malformed),
     };
+    let line_bytes = line.bytes;
     let total = size(total.of(input)).ok_or(ProtocolError::Malformed)?;
     let header_bytes = if has_header_verb {
         size(header_size.of(input)).filter(|h| *h <= total).ok_or(ProtocolError::Malformed)?

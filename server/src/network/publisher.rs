@@ -1,0 +1,46 @@
+//! Delivering what one connection publishes, and telling it when nobody listens.
+//! Not here: reading it (`session`), finding who listens (`routing`).
+
+use super::link::Link;
+use crate::protocol::{ConnectOptions, headers};
+use crate::routing::{Account, Matched, Origin, Parts, Sink, Wakeups};
+use std::sync::Arc;
+
+/// The publishing side of a session, apart from the cache that its matches are borrowed from.
+pub(super) struct Publisher<'a> {
+    pub(super) account: &'a Arc<Account>,
+    pub(super) origin: &'a Arc<Origin>,
+    pub(super) options: &'a ConnectOptions,
+    pub(super) link: &'a Link,
+    pub(super) sink: &'a Arc<dyn Sink>,
+}
+
+impl Publisher<'_> {
+    /// Delivers a message to those who matched.
+    pub(super) fn deliver(&self, matched: &Matched, message: &Parts<'_>, wakeups: &mut Wakeups) {
+        let taken = self.account.deliver(matched, message, self.origin, wakeups);
+        if taken == 0 && self.options.no_responders && !message.reply.is_empty() {
+            self.say_no_responders(message, wakeups);
+        }
+    }
+
+    /// Tells the requester itself, through its own subscription, that nobody listens.
+    fn say_no_responders(&self, request: &Parts<'_>, wakeups: &mut Wakeups) {
+        let matched = self.account.matches(request.reply);
+        let members = matched.queues.iter().flat_map(|(_, members)| members);
+        let mut own = matched.plain.iter().chain(members);
+        let Some(own) = own.find(|one| one.sink_id() == Some(self.link.id)) else { return };
+        let subject = String::from_utf8_lossy(request.subject);
+        let headers = headers::block("503", &[("Nats-Subject", &subject)]);
+        let (subject, payload): (_, &[u8]) = (request.reply, &[]);
+        let parts = Parts { subject, reply: &[], headers: &headers, payload, owned: None };
+        let receipt = self.link.deliver(own, &parts);
+        if receipt.needs_wake {
+            wakeups.push(self.sink.clone());
+        }
+        if receipt.is_exhausted {
+            self.account.remove(own);
+            self.link.retire(own);
+        }
+    }
+}
