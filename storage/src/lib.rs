@@ -10,10 +10,12 @@
 //!
 //! Not here: sockets, accounts, the JSON API, and where a message came from.
 
+mod disk;
 pub mod error;
 pub mod limits;
 mod log;
 pub mod message;
+mod store;
 pub mod stream;
 pub mod subject;
 pub mod time;
