@@ -42,7 +42,12 @@ async fn answers() {
             "SUB a..b 1\r\nSUB . 2\r\nSUB a. 3\r\nSUB .a 4\r\nSUB a.>.b 5\r\nSUB >.a 6\r\nSUB a* 7\r\n",
             &"-ERR 'Invalid Subject'\r\n".repeat(6),
         ),
-        (QUIET, "PUB a..b 0\r\n\r\n", ""),
+        (QUIET, "SUB > 1\r\nPUB a..b 0\r\n\r\nPUB .a 0\r\n\r\nPUB . 0\r\n\r\n", ""),
+        (
+            QUIET,
+            "SUB * 1\r\nSUB a.> 3\r\nPUB a.* 0\r\n\r\nPUB > 0\r\n\r\n",
+            "MSG a.* 3 0\r\n\r\nMSG > 1 0\r\n\r\n",
+        ),
         (QUIET, "SUB $SYS.> 1\r\nPUB $SYS.a 0\r\n\r\n", "MSG $SYS.a 1 0\r\n\r\n"),
         (
             QUIET,

@@ -193,6 +193,43 @@ impl Link {
         }
     }
 
+    /// Queues one message for a subscription; one that is not counted does not bring it nearer to its limit.
+    pub(super) fn push(
+        &self,
+        subscription: &Subscription,
+        message: &Parts<'_>,
+        is_counted: bool,
+    ) -> Receipt {
+        let mut out = lock(&self.out);
+        if out.is_closed {
+            return Receipt::default();
+        }
+        let is_exhausted = match is_counted.then(|| subscription.count()) {
+            None => false,
+            Some(Some(is_last)) => is_last,
+            Some(None) => return Receipt::default(),
+        };
+        let with_headers = self.with_headers.load(Ordering::Relaxed);
+        let bytes = out.bytes.push_message(subscription, message, with_headers);
+        let counters = &self.counters;
+        let add = |counter: &AtomicU64, more: usize| {
+            counter.store(counter.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
+        };
+        add(&counters.out_messages, 1);
+        add(&counters.out_bytes, message.headers.len() + message.payload.len());
+        let pending = out.bytes.len() + out.in_flight;
+        let needs_wake = !std::mem::replace(&mut out.is_woken, true);
+        drop(out);
+        if trace::is_on() {
+            trace::delivered(self, subscription, message);
+        }
+        if pending > self.pending_bytes_max && pending > bytes {
+            self.close(Close::SlowPending);
+        }
+        let is_congested = pending > self.pending_bytes_max / 4 * 3;
+        Receipt { is_taken: true, needs_wake, is_exhausted, is_congested }
+    }
+
     /// How many subscriptions it has.
     pub fn subscriptions_count(&self) -> usize {
         lock(&self.subscriptions).len()
@@ -227,30 +264,7 @@ impl Sink for Link {
     }
 
     fn deliver(&self, subscription: &Subscription, message: &Parts<'_>) -> Receipt {
-        let mut out = lock(&self.out);
-        if out.is_closed {
-            return Receipt::default();
-        }
-        let Some(is_exhausted) = subscription.count() else { return Receipt::default() };
-        let with_headers = self.with_headers.load(Ordering::Relaxed);
-        let bytes = out.bytes.push_message(subscription, message, with_headers);
-        let counters = &self.counters;
-        let add = |counter: &AtomicU64, more: usize| {
-            counter.store(counter.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
-        };
-        add(&counters.out_messages, 1);
-        add(&counters.out_bytes, message.headers.len() + message.payload.len());
-        let pending = out.bytes.len() + out.in_flight;
-        let needs_wake = !std::mem::replace(&mut out.is_woken, true);
-        drop(out);
-        if trace::is_on() {
-            trace::delivered(self, subscription, message);
-        }
-        if pending > self.pending_bytes_max && pending > bytes {
-            self.close(Close::SlowPending);
-        }
-        let is_congested = pending > self.pending_bytes_max / 4 * 3;
-        Receipt { is_taken: true, needs_wake, is_exhausted, is_congested }
+        self.push(subscription, message, true)
     }
 
     fn wake(&self) {

@@ -24,23 +24,18 @@ impl Publisher<'_> {
         }
     }
 
-    /// Tells the requester itself, through its own subscription, that nobody listens.
+    /// Tells the requester itself, through its own subscription, that nobody listens. Queue groups are left out, and
+    /// the subscription's limit is not touched.
     fn say_no_responders(&self, request: &Parts<'_>, wakeups: &mut Wakeups) {
         let matched = self.account.matches(request.reply);
-        let members = matched.queues.iter().flat_map(|(_, members)| members);
-        let mut own = matched.plain.iter().chain(members);
-        let Some(own) = own.find(|one| one.sink_id() == Some(self.link.id)) else { return };
+        let mut plain = matched.plain.iter();
+        let Some(own) = plain.find(|one| one.sink_id() == Some(self.link.id)) else { return };
         let subject = String::from_utf8_lossy(request.subject);
         let headers = headers::block("503", &[("Nats-Subject", &subject)]);
         let (subject, payload): (_, &[u8]) = (request.reply, &[]);
         let parts = Parts { subject, reply: &[], headers: &headers, payload, owned: None };
-        let receipt = self.link.deliver(own, &parts);
-        if receipt.needs_wake {
+        if self.link.push(own, &parts, false).needs_wake {
             wakeups.push(self.sink.clone());
-        }
-        if receipt.is_exhausted {
-            self.account.remove(own);
-            self.link.retire(own);
         }
     }
 }

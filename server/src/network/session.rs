@@ -23,8 +23,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-const READ_BYTES_MIN: usize = 4 * 1024;
+/// Bytes a read has room for: it doubles when reads fill it, and halves when they leave most of it empty.
+const READ_BYTES_MIN: usize = 1024;
 const READ_BYTES_MAX: usize = 128 * 1024;
+/// A buffer this many times larger than a read needs is given back.
+const IDLE_CAPACITY_FACTOR: usize = 4;
 /// When a connection is pinged for the first time, to learn its round trip time.
 const FIRST_PING: Duration = Duration::from_secs(2);
 /// How often a publisher looks again whether a slow receiver has caught up, and how often at most per read.
@@ -103,6 +106,9 @@ impl Session {
         let closing = self.link.closing.clone();
         let mut timer = std::pin::pin!(tokio::time::sleep(self.first_timer()));
         loop {
+            if buffer.is_empty() && buffer.capacity() > IDLE_CAPACITY_FACTOR * read_bytes {
+                buffer = BytesMut::new();
+            }
             buffer.reserve(read_bytes.max(bytes_needed.saturating_sub(buffer.len())));
             let room = buffer.capacity() - buffer.len();
             tokio::select! {
@@ -237,6 +243,7 @@ impl Session {
         if !std::mem::replace(&mut self.is_greeted, true) && self.options.protocol >= 1 {
             let mut info = self.shared.info_for(&self.link);
             info.connect_info = true;
+            info.acc_is_sys = Arc::ptr_eq(&self.account, &self.shared.accounts.system);
             info.remote_account = self.account.name().to_owned();
             self.link.send(info.line().as_bytes());
         }

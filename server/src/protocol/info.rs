@@ -54,6 +54,9 @@ pub struct ServerInfo {
     /// Account the connection ended up in.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub remote_account: String,
+    /// Whether that is the system account.
+    #[serde(skip_serializing_if = "is_false")]
+    pub acc_is_sys: bool,
     /// JetStream API level.
     pub api_lvl: u32,
 }

@@ -212,3 +212,7 @@ fn pick(members: usize) -> usize {
         usize::try_from(x % (members as u64)).unwrap_or(0)
     })
 }
+
+#[cfg(test)]
+#[path = "account_test.rs"]
+mod tests;

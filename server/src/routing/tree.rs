@@ -110,9 +110,12 @@ impl Tree {
         removed
     }
 
-    /// Everything that matches a literal subject.
+    /// Everything that matches a literal subject; nothing where it has an empty token.
     pub(super) fn matches(&self, subject: &[u8]) -> Matched {
         let mut matched = Matched::default();
+        if has_empty_token(subject) {
+            return matched;
+        }
         visit(&self.root, Some(subject), &mut |node| {
             matched.add(node);
             false
@@ -123,10 +126,15 @@ impl Tree {
 
     /// Whether anything matches a literal subject.
     pub(super) fn has_match(&self, subject: &[u8]) -> bool {
-        visit(&self.root, Some(subject), &mut |node| {
-            !node.plain.is_empty() || !node.queued.is_empty()
-        })
+        !has_empty_token(subject)
+            && visit(&self.root, Some(subject), &mut |node| {
+                !node.plain.is_empty() || !node.queued.is_empty()
+            })
     }
+}
+
+fn has_empty_token(subject: &[u8]) -> bool {
+    subject.split(|byte| *byte == b'.').any(<[u8]>::is_empty)
 }
 
 /// The first token and what follows the dot after it.
