@@ -33,6 +33,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// JetStream cannot start.
+    #[error("cannot start JetStream: {0}")]
+    JetStream(String),
 }
 
 /// What all connections of a server share.
@@ -148,6 +151,18 @@ fn advertised(options: &Options) -> Vec<String> {
 }
 
 /// The server, not yet running.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), headwater_server::server::StartError> {
+/// use headwater_server::{Options, Server};
+///
+/// let options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
+/// let server = Server::start(options).await?;
+/// println!("nats://{}", server.client_address());
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server;
 
@@ -177,6 +192,9 @@ impl Server {
         }
         for warning in &shared.options.warnings {
             tracing::warn!("{warning}");
+        }
+        if shared.options.jetstream.is_some() {
+            start_jetstream(&shared)?;
         }
         let services = monitoring::system::start(&shared);
         let monitoring_address = monitoring::start(&shared).await?;
@@ -238,6 +256,23 @@ impl RunningServer {
             tracing::warn!("some connections did not end in time");
         }
     }
+}
+
+/// Starts JetStream on the options' volume and attaches it to the global account.
+fn start_jetstream(shared: &Arc<Shared>) -> Result<(), StartError> {
+    let storage = &shared.options.storage;
+    if storage.store_dir.is_none() {
+        let directory = storage.volume_directory();
+        tracing::warn!(
+            "Temporary storage directory used, data could be lost on system reboot: {}",
+            directory.display()
+        );
+    }
+    let foreign = storage.foreign_directory();
+    if foreign.exists() {
+        tracing::warn!("{} holds data of nats-server, which is not read", foreign.display());
+    }
+    Err(StartError::JetStream("it is not built into this version".into()))
 }
 
 /// Closes all connections over the lame duck duration, after the grace period.

@@ -3,6 +3,7 @@
 
 use crate::config::{Invocation, flags};
 use crate::{log, protocol, signals};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 
 /// Runs it with the arguments after `serve`.
@@ -39,6 +40,9 @@ fn serve(options: crate::Options) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
+    if let Err(error) = raise_file_limit() {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -47,7 +51,13 @@ fn serve(options: crate::Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            fail(&error)
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Each connection is an open file: takes as many of them as the process may have.
+fn raise_file_limit() -> rustix::io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
 }

@@ -39,6 +39,15 @@ pub fn view(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     if let Some(id) = query.integer("cid")?.filter(|id| *id > 0) {
         rows.retain(|row| row.link.id == id as u64);
     }
+    let account = query.text("acc");
+    if !account.is_empty() {
+        let account_of = |row: &Row| shared.auth.check(&row.link.options()).map(|one| one.name());
+        rows.retain(|row| account_of(row) == Some(account));
+    }
+    let user = query.text("user");
+    if !user.is_empty() {
+        rows.retain(|row| row.link.options().user == user);
+    }
     sort(&mut rows, query.text("sort"))?;
     let total = rows.len();
     let rows = page.select(rows);
