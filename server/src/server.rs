@@ -2,7 +2,7 @@
 //! Not here: the command line (`cli`), process signals (`signals`).
 
 use crate::auth::{Accounts, Auth};
-use crate::config::Options;
+use crate::config::{Options, value};
 use crate::monitoring::{self, JetStreamView};
 use crate::network::{Close, Link, Registry, listener};
 use crate::protocol::{self, ServerInfo};
@@ -76,18 +76,18 @@ impl Shared {
             "" => server_id.clone(),
             name => name.to_owned(),
         };
+        let (host, port) = advertised(&options, port);
         let info = ServerInfo {
             server_id,
             server_name,
             version: protocol::COMPATIBLE_VERSION.to_owned(),
             headwater_version: protocol::VERSION.to_owned(),
             proto: 1,
-            host: options.host.clone(),
+            host,
             port,
             headers: true,
             auth_required: auth.is_announced(),
             max_payload: options.limits.payload_bytes_max,
-            connect_urls: advertised(&options),
             api_lvl: protocol::API_LEVEL,
             ..ServerInfo::default()
         };
@@ -145,9 +145,14 @@ impl Shared {
     }
 }
 
-fn advertised(options: &Options) -> Vec<String> {
+/// The host and port clients are told: the advertised ones, where there are any.
+fn advertised(options: &Options, port: u16) -> (String, u16) {
     let address = &options.client_advertise;
-    if address.is_empty() { Vec::new() } else { vec![address.clone()] }
+    match value::host_port(address) {
+        _ if address.is_empty() => (options.host.clone(), port),
+        Some((Some(host), port)) => (host, port),
+        _ => (address.clone(), port),
+    }
 }
 
 /// The server, not yet running.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Name of the program in process lists and file names.
+/// Name of the program in process lists.
 const PROGRAM: &str = "headwater";
 
 /// Why the process ends with an error.
@@ -100,9 +100,16 @@ fn write_traces(options: &Options, server: &RunningServer) -> Result<Vec<PathBuf
         if let (Some(address), Some(ports)) = (server.monitoring_address(), ports.as_object_mut()) {
             ports.insert("monitoring".into(), json!(urls("http", address)));
         }
-        write(&directory.join(format!("{PROGRAM}_{process}.ports")), ports.to_string())?;
+        write(&directory.join(format!("{}_{process}.ports", own_name())), ports.to_string())?;
     }
     Ok(written)
+}
+
+/// The name the program was started by.
+fn own_name() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from);
+    let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    name.map_or_else(|| PROGRAM.to_owned(), |name| name.into_owned())
 }
 
 /// Addresses to connect to: the loopback one stands for all.

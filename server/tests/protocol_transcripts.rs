@@ -198,3 +198,19 @@ async fn infos() {
     assert_eq!(old.flush().await + &old.flush().await, "");
     server.shutdown().await;
 }
+
+/// Clients are told the advertised address, with the real port where it names none.
+#[tokio::test]
+async fn advertised_addresses() {
+    for (advertised, host, port) in
+        [("h:1", "h", Some(1)), ("h", "h", None), ("", "127.0.0.1", None)]
+    {
+        let server =
+            start(headwater_server::Options { client_advertise: advertised.into(), ..options() })
+                .await;
+        let wire = Wire::connect(&server).await;
+        let port = port.unwrap_or_else(|| server.client_address().port());
+        assert_eq!((&wire.info["host"], &wire.info["port"]), (&host.into(), &port.into()));
+        server.shutdown().await;
+    }
+}

@@ -53,6 +53,9 @@ pub(super) fn read(reader: &mut Reader, auth: &mut AuthOptions, value: &Value) {
             auth.users.push(UserOptions { name, password, is_system: false });
         }
         (None, Some(_)) => reader.refuse(&value.place, "a password without a user"),
+        (None, None) if auth.token.is_some() && !auth.users.is_empty() => {
+            reader.refuse(&value.place, "a token and users exclude each other");
+        }
         (None, None) => {}
     }
 }

@@ -77,9 +77,16 @@ fn read_map(reader: &mut Reader, options: &mut Options, value: &Value) {
     options.jetstream = is_on.then_some(jetstream);
 }
 
-/// Bytes; 0 and -1 are no bound.
+/// Bytes; 0 and -1 are no bound. A letter behind a quoted number counts in 1024s, unlike behind a bare one.
 fn bytes(reader: &mut Reader, value: &Value) -> Option<u64> {
-    let bytes = reader.integer(value, -1, i64::MAX)?;
+    let bytes = match &value.node {
+        Node::String(text) if text.ends_with(|c: char| c.is_ascii_alphabetic()) => {
+            let in_1024s = format!("{}b", text.trim_end_matches(['b', 'B']));
+            let node = Node::String(in_1024s);
+            reader.integer(&Value { node, place: value.place.clone() }, -1, i64::MAX)?
+        }
+        _ => reader.integer(value, -1, i64::MAX)?,
+    };
     u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
 }
 

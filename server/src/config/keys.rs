@@ -6,6 +6,7 @@ use super::reader::Reader;
 use super::tree::{Entry, Map, Refusal};
 use super::{authorization, jetstream};
 use headwater_storage::limits::MESSAGE_BYTES_MAX;
+use std::time::Duration;
 
 /// Keys of nats-server that are known and not built.
 const UNSUPPORTED: &[&str] = &[
@@ -87,6 +88,11 @@ fn put<T>(slot: &mut T, value: Option<T>) {
     }
 }
 
+/// 0 stands for the default.
+fn above_zero(duration: Option<Duration>) -> Option<Duration> {
+    duration.filter(|duration| !duration.is_zero())
+}
+
 fn server_key(reader: &mut Reader, options: &mut Options, key: &str, entry: &Entry) -> bool {
     let value = &entry.value;
     match key {
@@ -148,7 +154,7 @@ fn limit_key(reader: &mut Reader, limits: &mut ConnectionLimits, key: &str, entr
     let any = usize::MAX;
     match key {
         "max_control_line" => {
-            put(&mut limits.control_line_bytes_max, reader.size(value, 128, 16 << 20));
+            put(&mut limits.control_line_bytes_max, reader.size(value, 1, 16 << 20));
         }
         "max_payload" => {
             put(&mut limits.payload_bytes_max, reader.size(value, 1, MESSAGE_BYTES_MAX));
@@ -168,12 +174,12 @@ fn limit_key(reader: &mut Reader, limits: &mut ConnectionLimits, key: &str, entr
                 limits.subscriptions_max = usize::try_from(max).unwrap_or(0);
             }
         }
-        "ping_interval" => put(&mut limits.ping_interval, reader.duration(value)),
+        "ping_interval" => put(&mut limits.ping_interval, above_zero(reader.duration(value))),
         "ping_max" => {
-            let max = reader.integer(value, 1, i64::from(u32::MAX));
+            let max = reader.integer(value, 0, i64::from(u32::MAX)).filter(|max| *max > 0);
             put(&mut limits.pings_outstanding_max, max.and_then(|max| u32::try_from(max).ok()));
         }
-        "write_deadline" => put(&mut limits.write_deadline, reader.duration(value)),
+        "write_deadline" => put(&mut limits.write_deadline, above_zero(reader.duration(value))),
         _ => return false,
     }
     true
@@ -210,12 +216,6 @@ fn check_relations(reader: &mut Reader, options: &Options, map: &Map) {
         let key = "lame_duck_grace_period";
         let key = if map.get(key).is_some() { key } else { "lame_duck_duration" };
         refuse(key, "the grace period must be shorter than the lame duck duration");
-    }
-    if limits.ping_interval.is_zero() {
-        refuse("ping_interval", "a duration above 0 expected");
-    }
-    if limits.write_deadline.is_zero() {
-        refuse("write_deadline", "a duration above 0 expected");
     }
     if let Some(name) = &options.auth.no_auth_user
         && !options.auth.users.iter().any(|user| user.name == *name)

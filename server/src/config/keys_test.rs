@@ -40,6 +40,8 @@ fn server_keys() {
     assert_eq!(limits.ping_interval, Duration::from_secs(5));
     assert_eq!(limits.write_deadline, Duration::from_secs(2));
     assert_eq!(limits.control_line_bytes_max, 1000);
+    let defaults = read("ping_interval: '0s'\n ping_max: 0\n write_deadline: '0s'").limits;
+    assert_eq!(defaults, ConnectionLimits::default());
     let log = options.log;
     assert!(log.debug && log.trace && !log.with_time && log.file.is_some());
 }
@@ -61,6 +63,12 @@ fn jetstream_keys() {
     assert!(!jetstream.is_strict);
     assert_eq!(options.storage.sync, SyncPolicy::Interval(Duration::from_secs(10)));
     assert_eq!(options.storage.volume_directory(), Path::new("/d/headwater"));
+    for (text, expected) in
+        [("10M", 10_000_000), ("'10M'", 10 << 20), ("'10MB'", 10 << 20), ("5", 5)]
+    {
+        let jetstream = read(&format!("jetstream {{ max_mem: {text} }}")).jetstream.unwrap();
+        assert_eq!(jetstream.memory_bytes_max, Some(expected), "{text}");
+    }
     assert_eq!(read("jetstream { sync_interval: always }").storage.sync, SyncPolicy::Always);
 }
 

@@ -10,7 +10,7 @@ pub mod options;
 mod parser;
 mod reader;
 mod tree;
-mod value;
+pub(crate) mod value;
 
 pub use flags::Invocation;
 pub use options::{JetStreamOptions, Options, StorageOptions};

@@ -73,7 +73,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 }
 
 /// `host:port`, `[host]:port`, `:port`, or a port alone; the host is none where it is not given.
-pub(super) fn host_port(text: &str) -> Option<(Option<String>, u16)> {
+pub(crate) fn host_port(text: &str) -> Option<(Option<String>, u16)> {
     let Some((host, number)) = text.rsplit_once(':') else {
         return Some((None, port(text)?));
     };

@@ -39,9 +39,6 @@ pub struct ServerInfo {
     pub client_id: u64,
     /// Address of the client.
     pub client_ip: String,
-    /// Other addresses to connect to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub connect_urls: Vec<String>,
     /// Whether the server is in lame duck mode.
     #[serde(skip_serializing_if = "is_false")]
     pub ldm: bool,
