@@ -10,6 +10,7 @@ pub mod network;
 pub mod protocol;
 pub mod routing;
 pub mod server;
+pub mod shared;
 pub mod signals;
 
 pub use config::Options;

@@ -4,7 +4,7 @@
 use super::query::{Page, Query, QueryError};
 use super::{subscriptions, text};
 use crate::network::Link;
-use crate::server::Shared;
+use crate::shared::Shared;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 
 use super::query::{Query, QueryError};
 use super::{connections, subscriptions, variables};
-use crate::server::{Shared, StartError, listen};
+use crate::server::{StartError, listen};
+use crate::shared::Shared;
 use axum::Router;
 use axum::extract::{self, State};
 use axum::http::{StatusCode, header};

@@ -4,7 +4,7 @@
 use super::query::{Page, Query, QueryError};
 use super::text;
 use crate::routing::Subscription;
-use crate::server::Shared;
+use crate::shared::Shared;
 use headwater_storage::subject;
 use serde_json::{Map, Value, json};
 use std::time::SystemTime;

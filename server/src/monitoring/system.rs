@@ -4,7 +4,7 @@
 use super::query::Query;
 use super::{connections, subscriptions, text, variables};
 use crate::routing::{Account, Handler, InternalSubscription, Message, Origin};
-use crate::server::Shared;
+use crate::shared::Shared;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};

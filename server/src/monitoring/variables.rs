@@ -3,7 +3,7 @@
 
 use super::query::{Query, QueryError};
 use super::text;
-use crate::server::Shared;
+use crate::shared::Shared;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 

@@ -1,17 +1,45 @@
-//! Accepts clients until the server closes: each gets a link, a writer task and a session.
+//! Listens, and accepts clients until the server closes: each gets a link, a writer task and a session.
 //! Not here: what a client may do.
 
 use super::link::{Close, Link};
 use super::{session::Session, writer};
 use crate::protocol::ProtocolError;
-use crate::server::Shared;
-use std::net::SocketAddr;
+use crate::shared::Shared;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+/// Connections that may wait to be accepted: a client that is turned away tries again only after a second.
+const BACKLOG: u32 = 4096;
 /// Pause after a failed accept: it fails for want of file descriptors, which takes time to pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Listens on a host and port. The IPv4 wildcard takes IPv6 clients too, where the system can.
+pub(crate) async fn listen(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = match host {
+        "0.0.0.0" | "" => match bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+            }
+            bound => bound,
+        },
+        _ => {
+            let mut addresses = tokio::net::lookup_host((host, port)).await?;
+            addresses.next().ok_or(io::ErrorKind::AddrNotAvailable.into()).and_then(bind)
+        }
+    }?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Accepts until the server stops listening.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {

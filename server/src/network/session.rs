@@ -15,7 +15,7 @@ use crate::protocol::{
 use crate::routing::{
     Account, MatchCache, Message, Origin, Parts, Sink, Subscription, Target, Wakeups,
 };
-use crate::server::Shared;
+use crate::shared::Shared;
 use bytes::{Buf, Bytes, BytesMut};
 use headwater_storage::subject;
 use std::sync::Arc;
