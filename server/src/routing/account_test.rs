@@ -155,7 +155,11 @@ fn threads() {
     sink.subscribe(&account, "a", "", "1");
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..100).for_each(|_| drop(account.send(&message("a")))));
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    assert_eq!(account.send(&message("a")).min(1), 1);
+                }
+            });
             scope.spawn(|| {
                 for _ in 0..100 {
                     drop(account.subscribe("a", Arc::new(Relay("nowhere"))));

@@ -6,13 +6,14 @@ use super::{Subscription, Target};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What a subject matched.
 #[derive(Clone, Debug, Default)]
 pub struct Matched {
     /// Each of these receives the message.
-    pub plain: Vec<Arc<Subscription>>,
+    pub plain: SmallVec<[Arc<Subscription>; 4]>,
     /// One of each of these receives it: queue groups, joined by name over all matching subjects.
     pub queues: Vec<(Bytes, Vec<Arc<Subscription>>)>,
     /// Whether a service of the server is among them.

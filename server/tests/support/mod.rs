@@ -1,5 +1,6 @@
 //! A server on a free port and raw sockets to it, for tests that look at bytes.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use headwater_server::{Options, RunningServer, Server};
 use std::time::Duration;
@@ -7,36 +8,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What a test waits for anything.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Options for a server on a free port of the loopback address.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { host: "127.0.0.1".into(), port: 0, ..Options::default() }
 }
 
 /// Starts a server.
-pub async fn start(options: Options) -> RunningServer {
+pub(crate) async fn start(options: Options) -> RunningServer {
     Server::start(options).await.expect("the server starts")
 }
 
 /// A raw connection.
-pub struct Wire {
+pub(crate) struct Wire {
     socket: TcpStream,
     pending: Vec<u8>,
     /// The INFO that greeted it.
-    pub info: serde_json::Value,
+    pub(crate) info: serde_json::Value,
 }
 
 impl Wire {
     /// Connects and reads INFO.
-    pub async fn connect(server: &RunningServer) -> Self {
+    pub(crate) async fn connect(server: &RunningServer) -> Self {
         let socket = TcpStream::connect(server.client_address()).await.unwrap();
         let mut wire = Self { socket, pending: Vec::new(), info: serde_json::Value::Null };
         wire.info = wire.read_info().await;
         wire
     }
     /// Connects, and says CONNECT without verbose or pedantic.
-    pub async fn quiet(server: &RunningServer) -> Self {
+    pub(crate) async fn quiet(server: &RunningServer) -> Self {
         let mut wire = Self::connect(server).await;
         let options =
             "\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true";
@@ -44,17 +45,17 @@ impl Wire {
         wire
     }
     /// Reads an INFO line.
-    pub async fn read_info(&mut self) -> serde_json::Value {
+    pub(crate) async fn read_info(&mut self) -> serde_json::Value {
         let line = self.read_line().await;
         let json = line.strip_prefix("INFO ").unwrap_or_else(|| panic!("INFO, not {line:?}"));
         serde_json::from_str(json.trim_end()).unwrap()
     }
     /// Sends bytes.
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.send_bytes(text.as_bytes()).await;
     }
     /// Sends bytes; the server may have closed already.
-    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.socket.write_all(bytes).await;
     }
     async fn fill(&mut self) -> bool {
@@ -62,7 +63,7 @@ impl Wire {
         read.await.expect("an answer in time").unwrap_or(0) > 0
     }
     /// Reads a line, without its end.
-    pub async fn read_line(&mut self) -> String {
+    pub(crate) async fn read_line(&mut self) -> String {
         loop {
             if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.pending.drain(..=end).collect();
@@ -72,12 +73,12 @@ impl Wire {
         }
     }
     /// Sends PING and reads up to the PONG: everything the server had to say before.
-    pub async fn flush(&mut self) -> String {
+    pub(crate) async fn flush(&mut self) -> String {
         self.send("PING\r\n").await;
         self.read_to("PONG\r\n").await
     }
     /// Reads up to `end`, which is not given back.
-    pub async fn read_to(&mut self, end: &str) -> String {
+    pub(crate) async fn read_to(&mut self, end: &str) -> String {
         loop {
             let found = self.pending.windows(end.len()).position(|part| part == end.as_bytes());
             if let Some(at) = found {
@@ -88,7 +89,7 @@ impl Wire {
         }
     }
     /// Reads exactly so many bytes.
-    pub async fn read_bytes(&mut self, bytes: usize) -> String {
+    pub(crate) async fn read_bytes(&mut self, bytes: usize) -> String {
         while self.pending.len() < bytes {
             let so_far = String::from_utf8_lossy(&self.pending).into_owned();
             let is_open = self.fill().await;
@@ -98,14 +99,14 @@ impl Wire {
         String::from_utf8_lossy(&text).into_owned()
     }
     /// Reads until the server closes.
-    pub async fn read_to_close(&mut self) -> String {
+    pub(crate) async fn read_to_close(&mut self) -> String {
         while self.fill().await {}
         String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
     }
 }
 
 /// Waits until a condition holds.
-pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let wait = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(1)).await;
