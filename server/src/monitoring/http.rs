@@ -1,6 +1,7 @@
 //! Monitoring over HTTP.
 //! Not here: the answers (`variables`, `connections`, `subscriptions`).
 
+use super::bounded::Bounded;
 use super::query::{Query, QueryError};
 use super::{connections, subscriptions, variables};
 use crate::server::{StartError, listen};
@@ -14,8 +15,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 type Parameters = extract::Query<BTreeMap<String, String>>;
+
+/// How long a connection may send nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Pages, as the index lists them.
 const PAGES: [(&str, &str); 5] = [
@@ -43,7 +48,7 @@ pub(crate) async fn start(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, St
         .with_state(shared.clone());
     let stopping = shared.stopping.clone();
     tokio::spawn(async move {
-        let server = axum::serve(listener, router);
+        let server = axum::serve(Bounded::new(listener, SILENCE_MAX), router);
         let stop = async move { stopping.cancelled().await };
         if let Err(error) = server.with_graceful_shutdown(stop).await {
             tracing::error!(%error, "http monitor ended");
