@@ -12,9 +12,12 @@
 
 mod disk;
 pub mod error;
+mod format;
+mod journal;
 pub mod limits;
 mod log;
 pub mod message;
+mod segment;
 mod store;
 pub mod stream;
 pub mod subject;

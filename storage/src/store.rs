@@ -1,14 +1,37 @@
 //! The lower half of a volume: one journal, many logs, a checkpoint, and the lock that keeps other processes out.
 //!
+//! Invariants: nothing is appended before the journal is replayed and a checkpoint of this opening is durable.
 //! Not here: names of streams and what their records mean (`volume`, `stream`).
 
 use crate::{
     Error, Result,
     disk::Disk,
-    log::{LogId, LogRef, Replay},
+    format::{
+        checkpoint::LogEnd,
+        segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
+    },
+    journal::{
+        CheckpointCommand, Checkpointer, Command, Committer, JOURNAL_DIRECTORY, Progress, Redone,
+        Ring, RingOptions, Shared, Slots, SlotsRead, replay,
+    },
+    log::{LogId, LogRef, Opening, Position, Replay, SegmentNumber},
+    segment::{
+        LOGS_DIRECTORY, REMOVED_SUFFIX, SegmentFile, log_directory, parse_log_directory,
+        parse_segment_name, segment_path,
+    },
     stream::config::{Compression, SyncPolicy},
 };
-use std::sync::Arc;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
+
+/// Size of a journal file unless told otherwise, in bytes.
+pub(crate) const JOURNAL_FILE_BYTES: u64 = 8 * 1024 * 1024;
+/// Smallest size of a journal file, in bytes: some rounds must fit.
+const JOURNAL_FILE_BYTES_MIN: u64 = 64 * 1024;
 
 /// Who drives the commits of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,68 +77,397 @@ pub(crate) struct LogStoreReport {
     pub(crate) damage: Vec<String>,
 }
 
-/// An open store.
+/// Who runs commits and checkpoints.
 #[derive(Debug)]
-pub(crate) struct LogStore {}
+enum Driver {
+    Threads(Mutex<Vec<JoinHandle<()>>>),
+    Manual(Box<Mutex<Committer>>),
+}
 
-#[expect(clippy::todo, reason = "signatures first")]
+/// An open store.
+pub(crate) struct LogStore {
+    shared: Arc<Shared>,
+    checkpointer: Arc<Checkpointer>,
+    driver: Driver,
+    method: String,
+    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+}
+
+/// The ends of the channels that the threads hold.
+struct Ends {
+    commands: Receiver<Command>,
+    checkpoint_commands: Receiver<CheckpointCommand>,
+    room: Receiver<()>,
+}
+
 impl LogStore {
     /// Takes the lock, replays the journal into the segments, syncs and checkpoints. `Locked` for a second process.
     pub(crate) fn open(
-        _disk: Arc<dyn Disk>,
-        _options: LogStoreOptions,
+        disk: Arc<dyn Disk>,
+        options: LogStoreOptions,
     ) -> Result<(Arc<Self>, LogStoreReport)> {
-        todo!()
+        let lock = take_lock(disk.as_ref())?;
+        prepare_directories(disk.as_ref())?;
+        let read = Slots::read(disk.as_ref())?;
+        let redone = replay(&disk, &read)?;
+        let fresh = !read.any && redone.volume.is_none() && redone.ends.is_empty();
+        let report = LogStoreReport {
+            unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
+            rounds_replayed: redone.rounds,
+            damage: if fresh { Vec::new() } else { redone.damage.clone() },
+        };
+        let store = Self::start(disk, &options, &read, redone, lock)?;
+        store.checkpointer.run(false)?;
+        Ok((Arc::new(store), report))
     }
+
+    fn start(
+        disk: Arc<dyn Disk>,
+        options: &LogStoreOptions,
+        read: &SlotsRead,
+        redone: Redone,
+        lock: Box<dyn Send + Sync>,
+    ) -> Result<Self> {
+        let volume = redone.volume.unwrap_or_else(rand::random);
+        let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
+        let slots = Slots::open(disk.as_ref(), generation)?;
+        let (commands, commands_end) = unbounded();
+        let (checkpoint_commands, checkpoint_end) = unbounded();
+        let (room, room_end) = bounded(1);
+        let manual = options.mode != CommitMode::Thread;
+        let progress = Progress { ends: redone.ends, ..Progress::default() };
+        let shared = Arc::new(Shared::new(disk, commands, checkpoint_commands, manual, progress));
+        let file_bytes = options.journal_file_bytes.max(JOURNAL_FILE_BYTES_MIN);
+        let ring_options = RingOptions {
+            volume,
+            file_bytes,
+            bytes_max: options.journal_bytes_max,
+            first_use: redone.next_use,
+            first_round: redone.next_round,
+        };
+        let ring = Ring::open(&shared.disk, &shared.space, ring_options)?;
+        shared.progress().acknowledged = ring.place();
+        let checkpointer = Arc::new(Checkpointer::new(&shared, volume, slots, room));
+        let ends =
+            Ends { commands: commands_end, checkpoint_commands: checkpoint_end, room: room_end };
+        let (driver, method) = drive(&shared, &checkpointer, ends, ring, ring_options, manual)?;
+        Ok(Self { shared, checkpointer, driver, method, lock: Mutex::new(Some(lock)) })
+    }
+
     /// Makes an empty log, durable on return.
-    pub(crate) fn create_log(&self, _id: LogId, _options: LogOptions) -> Result<LogRef> {
-        todo!()
+    pub(crate) fn create_log(&self, id: LogId, options: LogOptions) -> Result<LogRef> {
+        self.shared.check_open()?;
+        let disk = &self.shared.disk;
+        let directory = log_directory(id);
+        disk.create_directory(&directory)
+            .map_err(|error| Error::io(format!("create {}", directory.display()), error))?;
+        let header = SegmentHeader {
+            id: SegmentId { log: id, number: SegmentNumber(0) },
+            base_position: Position(0),
+            base_sequence: 0,
+        };
+        if let Err(error) = SegmentFile::create(disk, &header) {
+            let _ = disk.remove_directory(&directory);
+            return Err(error);
+        }
+        self.sync_directory(Path::new(LOGS_DIRECTORY))?;
+        self.open_with(id, options, &mut |_| Ok(()))
     }
+
     /// Opens a log and feeds every frame of it, in order, to `replay`; what is missing as `Replay::Damage`.
     pub(crate) fn open_log(
         &self,
-        _id: LogId,
-        _options: LogOptions,
-        _replay: &mut dyn FnMut(Replay) -> Result<()>,
+        id: LogId,
+        options: LogOptions,
+        replay: &mut dyn FnMut(Replay) -> Result<()>,
     ) -> Result<LogRef> {
-        todo!()
+        self.shared.check_open()?;
+        self.open_with(id, options, replay)
     }
-    /// Opens a log again that failed with `NoSpace`, from what is committed.
+
+    fn open_with(
+        &self,
+        id: LogId,
+        options: LogOptions,
+        replay: &mut dyn FnMut(Replay) -> Result<()>,
+    ) -> Result<LogRef> {
+        if self.shared.logs().get(&id).is_some_and(|log| log.strong_count() > 0) {
+            return Err(Error::Locked(log_directory(id).display().to_string()));
+        }
+        let durable = self.shared.progress().ends.get(&id).copied();
+        let log = Opening::new(&self.shared, id, durable, replay).run(options)?;
+        self.shared.progress().ends.insert(id, log.writing().end());
+        self.shared.logs().insert(id, Arc::downgrade(&log));
+        if let SyncPolicy::Interval(interval) = options.sync {
+            self.shared.want_interval(interval);
+            let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Interval);
+        }
+        Ok(log)
+    }
+
+    /// Opens a log again that failed with `NoSpace`, from what is committed. `Busy` while rounds of it are under way.
     pub(crate) fn reopen_log(
         &self,
-        _id: LogId,
-        _options: LogOptions,
-        _replay: &mut dyn FnMut(Replay) -> Result<()>,
+        id: LogId,
+        options: LogOptions,
+        replay: &mut dyn FnMut(Replay) -> Result<()>,
     ) -> Result<LogRef> {
-        todo!()
+        self.shared.check_open()?;
+        let before = self.shared.logs().get(&id).and_then(std::sync::Weak::upgrade);
+        if before.is_some_and(|log| !log.is_settled()) {
+            return Err(Error::Busy);
+        }
+        let end = self.shared.progress().ends.get(&id).copied();
+        if let Some(end) = end {
+            self.cut_to(id, end)?;
+        }
+        self.shared.logs().remove(&id);
+        self.open_with(id, options, replay)
     }
+
+    /// Takes back what was written after the end: it was never acknowledged.
+    fn cut_to(&self, id: LogId, end: LogEnd) -> Result<()> {
+        let directory = log_directory(id);
+        for number in self.list(&directory)?.iter().filter_map(|name| parse_segment_name(name)) {
+            let path = segment_path(SegmentId { log: id, number });
+            if number > end.segment {
+                self.remove_file(&path)?;
+            } else if number == end.segment {
+                let failed = |error| Error::io(format!("cut {}", path.display()), error);
+                let file =
+                    self.shared.disk.open(&path, crate::disk::OpenMode::Write).map_err(failed)?;
+                file.truncate(end.offset).map_err(failed)?;
+                file.sync().map_err(|error| self.failed_sync(&path, &error))?;
+            }
+        }
+        self.sync_directory(&directory)
+    }
+
     /// Removes a log with its files; durable on return.
-    pub(crate) fn remove_log(&self, _id: LogId) -> Result<()> {
-        todo!()
+    pub(crate) fn remove_log(&self, id: LogId) -> Result<()> {
+        let log = self.shared.logs().remove(&id).and_then(|log| log.upgrade());
+        if let Some(log) = log {
+            log.fail(&Error::Closed);
+            self.barrier();
+        }
+        {
+            let mut progress = self.shared.progress();
+            progress.ends.remove(&id);
+            progress.dirty.retain(|segment, _| segment.log != id);
+        }
+        let directory = log_directory(id);
+        let removed = PathBuf::from(format!("{}{REMOVED_SUFFIX}", directory.display()));
+        match self.shared.disk.rename(&directory, &removed) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(Error::io(format!("remove {}", directory.display()), error));
+            }
+        }
+        self.sync_directory(Path::new(LOGS_DIRECTORY))?;
+        if let Err(error) = remove_files(self.shared.disk.as_ref(), &removed) {
+            tracing::warn!(%error, "files of a removed log stay until the volume is opened again");
+        }
+        Ok(())
     }
+
     /// The logs there are, in order of their ids.
     pub(crate) fn list_logs(&self) -> Result<Vec<LogId>> {
-        todo!()
+        let names = self.list(Path::new(LOGS_DIRECTORY))?;
+        Ok(names.iter().filter_map(|name| parse_log_directory(name)).collect())
     }
+
     /// Syncs what is dirty and lets the journal's space be used again.
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        todo!()
+        self.checkpointer.run(false)
     }
+
     /// Commits what is open, checkpoints, stops the threads and lets the lock go. Appends fail with `Closed` after it.
     pub(crate) fn close(&self) -> Result<()> {
-        todo!()
+        if !self.shared.close() {
+            return self.shared.check();
+        }
+        let (answer, answered) = bounded(1);
+        let _ = self.shared.commands.send(Command::Flush(answer));
+        let _ = self.shared.commands.send(Command::Stop);
+        match &self.driver {
+            Driver::Threads(threads) => {
+                let _ = answered.recv();
+                let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Stop);
+                let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+                for thread in threads.drain(..) {
+                    if thread.join().is_err() {
+                        self.shared.fail(&Error::ReadOnly("a thread of the store panicked".into()));
+                    }
+                }
+            }
+            Driver::Manual(_) => while self.drive_once() {},
+        }
+        let closed = self.checkpointer.run(true);
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        closed
     }
+
     /// Why the store takes no appends, if it does not.
     pub(crate) fn failure(&self) -> Option<Error> {
-        todo!()
+        self.shared.failure()
     }
+
     /// The method of writing in use, in words.
     pub(crate) fn disk_method(&self) -> String {
-        todo!()
+        self.method.clone()
     }
+
     /// Commits what is open now and acknowledges it. True where there was something to do.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn run_once(&self) -> bool {
-        todo!()
+        self.drive_once()
+    }
+
+    fn drive_once(&self) -> bool {
+        match &self.driver {
+            Driver::Threads(_) => false,
+            Driver::Manual(committer) => lock_committer(committer).run_once(),
+        }
+    }
+
+    /// Waits until the commit thread is between two rounds.
+    fn barrier(&self) {
+        let (answer, answered) = bounded(1);
+        let _ = self.shared.commands.send(Command::Barrier(answer));
+        match &self.driver {
+            Driver::Threads(_) => {
+                let _ = answered.recv();
+            }
+            Driver::Manual(_) => {
+                self.drive_once();
+            }
+        }
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<String>> {
+        self.shared
+            .disk
+            .list(path)
+            .map_err(|error| Error::io(format!("list {}", path.display()), error))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.shared
+            .disk
+            .remove_file(path)
+            .map_err(|error| Error::io(format!("remove {}", path.display()), error))
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<()> {
+        self.shared.disk.sync_directory(path).map_err(|error| self.failed_sync(path, &error))
+    }
+
+    fn failed_sync(&self, path: &Path, error: &std::io::Error) -> Error {
+        let failed = Error::ReadOnly(format!("sync of {}: {error}", path.display()));
+        self.shared.fail(&failed);
+        failed
     }
 }
+
+impl Drop for LogStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the store was dropped and could not be closed");
+        }
+    }
+}
+
+impl std::fmt::Debug for LogStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStore")
+            .field("method", &self.method)
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock_committer(committer: &Mutex<Committer>) -> MutexGuard<'_, Committer> {
+    committer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
+    disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
+        _ => Error::io("lock LOCK", error),
+    })
+}
+
+/// Makes the directories and removes what is left of removed logs.
+fn prepare_directories(disk: &dyn Disk) -> Result<()> {
+    let failed = |path: &Path, error| Error::io(format!("prepare {}", path.display()), error);
+    for path in [JOURNAL_DIRECTORY, LOGS_DIRECTORY].map(Path::new) {
+        disk.create_directory(path).map_err(|error| failed(path, error))?;
+    }
+    disk.sync_directory(Path::new("")).map_err(|error| failed(Path::new("."), error))?;
+    let logs = Path::new(LOGS_DIRECTORY);
+    for name in disk.list(logs).map_err(|error| failed(logs, error))? {
+        let known = name.strip_suffix(REMOVED_SUFFIX).and_then(parse_log_directory);
+        if known.is_some() {
+            let path = logs.join(&name);
+            remove_files(disk, &path).map_err(|error| failed(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_files(disk: &dyn Disk, directory: &Path) -> std::io::Result<()> {
+    for name in disk.list(directory)? {
+        disk.remove_file(&directory.join(name))?;
+    }
+    disk.remove_directory(directory)
+}
+
+/// Starts the threads, or keeps the committer for the test to drive.
+fn drive(
+    shared: &Arc<Shared>,
+    checkpointer: &Arc<Checkpointer>,
+    ends: Ends,
+    ring: Ring,
+    ring_options: RingOptions,
+    manual: bool,
+) -> Result<(Driver, String)> {
+    let Ends { commands, checkpoint_commands, room } = ends;
+    let make = {
+        let (shared, checkpointer) = (Arc::clone(shared), Arc::clone(checkpointer));
+        move || Committer::new(&shared, &checkpointer, commands, room, ring, ring_options)
+    };
+    if manual {
+        let committer = make()?;
+        let method = shared.disk.method();
+        return Ok((Driver::Manual(Box::new(Mutex::new(committer))), method));
+    }
+    let (ready, is_ready): (Sender<Result<()>>, _) = bounded(1);
+    // The writer of the journal belongs to the thread that makes it.
+    let commit = move || match make() {
+        Ok(mut committer) => {
+            let _ = ready.send(Ok(()));
+            committer.serve();
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+        }
+    };
+    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(|error| Error::io(format!("start thread {name}"), error))
+    };
+    let commit_thread = spawn("hw-commit", Box::new(commit))?;
+    is_ready.recv().unwrap_or(Err(Error::Closed))?;
+    let serving = Arc::clone(checkpointer);
+    let checkpoint_thread =
+        spawn("hw-checkpoint", Box::new(move || serving.serve(&checkpoint_commands)))?;
+    let threads = vec![commit_thread, checkpoint_thread];
+    Ok((Driver::Threads(Mutex::new(threads)), shared.disk.method()))
+}
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;

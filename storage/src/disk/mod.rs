@@ -1,14 +1,112 @@
-//! What the engine asks of a disk, and the disks there are.
+//! What the engine asks of a disk, and the disks there are: the real one, its journal written by io_uring (`uring`) or
+//! by plain calls (`posix`), and one with a seed for tests (`simulated`).
+//!
+//! Invariants: what a `sync` returned for, and what a `SyncedWriter` completed, survives a crash; anything else may be
+//! lost or torn at any 512-byte sector, entries of directories included (until `sync_directory`).
 //! Not here: what the bytes mean (`format`).
 
-use crate::{Result, volume::DiskMethod};
-use std::{path::Path, sync::Arc};
+mod aligned;
+mod mmap;
+mod posix;
+#[cfg(target_os = "linux")]
+mod uring;
 
-/// A directory on some disk.
-pub(crate) trait Disk: Send + Sync + std::fmt::Debug {}
+pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
+
+use crate::{Error, Result, volume::DiskMethod};
+use bytes::Bytes;
+use std::{fmt::Debug, io, path::Path, sync::Arc};
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenMode {
+    /// For reading.
+    Read,
+    /// For reading and writing; it must exist.
+    Write,
+    /// For reading and writing; it must not exist.
+    Create,
+    /// As `Write`, past the page cache where the file system can: offsets, lengths and memory are multiples of
+    /// `ALIGNMENT`.
+    Direct,
+}
+
+/// A directory on some disk. Paths are relative to it.
+pub(crate) trait Disk: Send + Sync + Debug {
+    /// The method of synced writes, in words.
+    fn method(&self) -> String;
+    /// Makes a directory; it may exist. Its parent exists.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// Names in a directory, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    /// Opens a file.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
+    /// Unlinks a file. Who has it open or mapped keeps it.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Gives a directory another name in the same directory.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes an empty directory.
+    fn remove_directory(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Takes a lock that ends with the process at the latest. `WouldBlock` where another has it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// Makes a writer, to be used on the thread that asks for it, for `depth` writes under way at a time.
+    fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>>;
+}
+
+/// An open file.
+pub(crate) trait DiskFile: Send + Sync + Debug {
+    /// Reads at most `buffer`'s length; fewer only at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes`, not synced.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Makes content and length durable. Never to be called again after it failed.
+    fn sync(&self) -> io::Result<()>;
+    /// Length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Sets the length. Never called on a file that is mapped.
+    fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Reserves space without a change of length. Succeeds where the file system does not know how.
+    fn preallocate(&self, offset: u64, len: u64) -> io::Result<()>;
+    /// The content as memory. The file is never written or truncated again by the engine.
+    fn map(&self) -> io::Result<Bytes>;
+    /// The descriptor, where it is a file of this process.
+    fn descriptor(&self) -> Option<i32> {
+        None
+    }
+}
+
+/// The end of one synced write.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    /// What the write was submitted with.
+    pub(crate) token: u64,
+    /// The memory, back for reuse.
+    pub(crate) buffer: AlignedBuffer,
+    /// Whether all of it is durable.
+    pub(crate) result: io::Result<()>,
+}
+
+/// Writes that are durable when they complete, some of them at a time. Owns the memory of a write until it completes.
+pub(crate) trait SyncedWriter: Debug + Send {
+    /// The method, in words.
+    fn method(&self) -> &'static str;
+    /// Starts a write of the whole buffer. No more than the depth may be under way.
+    fn submit(
+        &mut self,
+        token: u64,
+        file: &Arc<dyn DiskFile>,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) -> io::Result<()>;
+    /// Waits until at least one write is complete. `None` where none is under way.
+    fn wait(&mut self) -> io::Result<Option<Completion>>;
+}
 
 /// Opens (creating where missing) a directory of the real file system.
-#[expect(clippy::todo, reason = "signatures first")]
-pub(crate) fn open_directory(_path: &Path, _method: DiskMethod) -> Result<Arc<dyn Disk>> {
-    todo!()
+pub(crate) fn open_directory(path: &Path, method: DiskMethod) -> Result<Arc<dyn Disk>> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| Error::io(format!("create directory {}", path.display()), error))?;
+    Ok(Arc::new(posix::PosixDisk::open(path, method)?))
 }

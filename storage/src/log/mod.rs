@@ -3,6 +3,15 @@
 //! Positions of a log: `first <= committed <= durable <= written <= assigned`.
 //! Not here: what a record means (`stream`), where the bytes of a round go (`journal`).
 
+mod damage;
+mod file_log;
+mod open;
+mod write;
+
+pub(crate) use file_log::FileLog;
+pub(crate) use open::Opening;
+pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
+
 use crate::{Error, Result, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -64,10 +73,12 @@ pub(crate) struct SegmentInfo {
 pub(crate) enum Replay {
     /// A good frame.
     Frame(FrameBody),
-    /// Frames that damage took. Sequences from `from_sequence` up to (not including) `to_sequence` may have been in them.
+    /// Frames that damage took, or a segment's header (then no sequence is lost). Sequences from `from_sequence` up to
+    /// (not including) `to_sequence` may have been in them; the owner knows better what it has seen before.
     Damage {
         from_sequence: u64,
-        /// `base_sequence` of the next good frame; `None` at the end of the log.
+        /// `base_sequence` of the next good frame. At the end of the log a bound from the number of lost records, or
+        /// `None` where nothing bounds it.
         to_sequence: Option<u64>,
         /// Bytes that cannot be read.
         bytes: u64,

@@ -1,0 +1,152 @@
+//! Makes checkpoints: syncs the segments that were written, then moves the start of the journal.
+//!
+//! Invariants: place and ends are taken in one step, and before them are only frames in files that are synced after it;
+//! a failed sync is never tried again.
+//! Not here: the bytes (`format::checkpoint`), the files (`slots`).
+
+use super::{CheckpointCommand, Shared, Slots};
+use crate::{
+    Error, Result,
+    format::checkpoint::{Checkpoint, JournalPlace, LogEnd},
+    log::LogId,
+    segment::{SegmentFile, log_directory},
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// A checkpoint is made this often at least while something is written.
+const CHECKPOINT_INTERVAL_MS: u64 = 30_000;
+
+/// Who makes checkpoints, one at a time.
+pub(crate) struct Checkpointer {
+    shared: Arc<Shared>,
+    volume: u128,
+    state: Mutex<State>,
+    /// Tells the commit thread, which may wait, that there may be room.
+    room: Sender<()>,
+}
+
+struct State {
+    slots: Slots,
+    last: JournalPlace,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(shared: &Arc<Shared>, volume: u128, slots: Slots, room: Sender<()>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            volume,
+            state: Mutex::new(State { slots, last: JournalPlace::default() }),
+            room,
+        }
+    }
+
+    /// Makes a checkpoint. A failed sync makes the store read-only.
+    pub(crate) fn run(&self, closed: bool) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.check()?;
+        let (start, ends, dirty) = {
+            let mut progress = self.shared.progress();
+            let dirty = std::mem::take(&mut progress.dirty);
+            (progress.acknowledged, progress.ends.clone(), dirty)
+        };
+        if !closed && start == state.last && dirty.is_empty() {
+            return Ok(());
+        }
+        for (id, file) in dirty {
+            if let Err(error) = file.sync() {
+                let path = crate::segment::segment_path(id);
+                let failed = Error::ReadOnly(format!("sync of {}: {error}", path.display()));
+                self.shared.fail(&failed);
+                return Err(failed);
+            }
+        }
+        self.write(&mut state.slots, closed, start, ends)?;
+        state.last = start;
+        self.shared.space.release(start);
+        let _ = self.room.try_send(());
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        slots: &mut Slots,
+        closed: bool,
+        start: JournalPlace,
+        ends: BTreeMap<LogId, LogEnd>,
+    ) -> Result<()> {
+        let volume = self.volume;
+        let mut checkpoint = Checkpoint { closed, volume, generation: 0, start, ends };
+        let written = slots.write(&mut checkpoint);
+        match &written {
+            // The slot before it still holds, and so does the journal after it: nothing is lost.
+            Ok(()) | Err(Error::NoSpace) => {}
+            Err(error) => self.shared.fail(error),
+        }
+        written
+    }
+
+    /// The checkpoint thread.
+    pub(crate) fn serve(&self, commands: &Receiver<CheckpointCommand>) {
+        loop {
+            let wait_ms = self.shared.sync_interval_ms().min(CHECKPOINT_INTERVAL_MS);
+            match commands.recv_timeout(Duration::from_millis(wait_ms)) {
+                Ok(CheckpointCommand::Wanted) => {
+                    if let Err(error) = self.shared.space.grow(&self.shared.disk) {
+                        tracing::warn!(%error, "the journal cannot grow");
+                    }
+                    let _ = self.room.try_send(());
+                    self.run_logged();
+                }
+                Err(RecvTimeoutError::Timeout) => self.run_logged(),
+                Ok(CheckpointCommand::Interval) => {}
+                Ok(CheckpointCommand::Remove(files)) => {
+                    if let Err(error) = remove_segments(&self.shared, &files) {
+                        tracing::warn!(%error, "segments stay until the volume is opened again");
+                    }
+                }
+                Ok(CheckpointCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn run_logged(&self) {
+        if self.shared.failure().is_none()
+            && let Err(error) = self.run(false)
+        {
+            tracing::warn!(%error, "no checkpoint");
+        }
+    }
+}
+
+impl std::fmt::Debug for Checkpointer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkpointer").field("volume", &self.volume).finish_non_exhaustive()
+    }
+}
+
+/// Unlinks segments from the oldest on, each durably before the next, so that a crash leaves no gap.
+pub(crate) fn remove_segments(shared: &Shared, files: &[Arc<SegmentFile>]) -> Result<()> {
+    for file in files {
+        let path = file.path();
+        match shared.disk.remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(format!("remove {}", path.display()), error)),
+        }
+        let directory = log_directory(file.id().log);
+        match shared.disk.sync_directory(&directory) {
+            Ok(()) => {}
+            // The whole log was removed meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Error::io(format!("sync {}", directory.display()), error));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,435 @@
+//! The commit thread: takes open frames, writes them to their segments, and one round of them to the journal.
+//!
+//! Invariants: rounds are acknowledged in order, whatever order they complete in; nothing is acknowledged after a
+//! failure; a log that has no space fails alone, before anything of the frame is in a round.
+//! Not here: the files of the journal (`ring`).
+
+use super::{CheckpointCommand, Checkpointer, Command, Ring, RingOptions, Shared};
+use crate::{
+    Error, Result,
+    disk::{AlignedBuffer, Completion, SyncedWriter},
+    format::{
+        checkpoint::{JournalPlace, LogEnd},
+        checksum,
+        frame::FRAME_HEADER_BYTES,
+        journal_round::{
+            self, ENTRY_FLAG_IN_SEGMENT, ENTRY_HEADER_BYTES, EntryHeader, ROUND_HEADER_BYTES,
+            RoundHeader,
+        },
+    },
+    log::{ClosedFrame, FileLog, LogId, Taken, Written, WrittenFrame},
+    stream::config::SyncPolicy,
+};
+use crossbeam_channel::{Receiver, Sender};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+/// Size that a round is filled to, in bytes.
+const ROUND_BYTES: usize = 1024 * 1024;
+/// Rounds under way at a time.
+pub(crate) const ROUNDS_IN_FLIGHT_MAX: usize = 2;
+/// Bytes that a round has beside the records of its only frame.
+const ROUND_OVERHEAD_BYTES: usize = ROUND_HEADER_BYTES + ENTRY_HEADER_BYTES + FRAME_HEADER_BYTES;
+
+/// A round under way.
+struct Flight {
+    round: u64,
+    /// The place after it.
+    next: JournalPlace,
+    logs: Vec<(Arc<FileLog>, Written)>,
+    done: bool,
+}
+
+/// The commit thread's state.
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    checkpointer: Arc<Checkpointer>,
+    commands: Receiver<Command>,
+    room: Receiver<()>,
+    writer: Box<dyn SyncedWriter>,
+    ring: Ring,
+    seed: u32,
+    /// Frames with more records than this are synced in their segment instead of going through the journal.
+    inline_bytes_max: usize,
+    round_bytes: usize,
+    dirty: VecDeque<Arc<FileLog>>,
+    flights: VecDeque<Flight>,
+    /// Logs that have failed, with the first round that has nothing of them.
+    failed: VecDeque<(u64, Arc<FileLog>, Error)>,
+    flushes: Vec<Sender<()>>,
+    pool: Vec<AlignedBuffer>,
+    scratch: Vec<u8>,
+    durable_through: u64,
+    told_failed: bool,
+    stop: bool,
+}
+
+/// A round that is being built.
+struct Build {
+    buffer: AlignedBuffer,
+    entries: u32,
+    logs: HashMap<LogId, (Arc<FileLog>, Written)>,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        checkpointer: &Arc<Checkpointer>,
+        commands: Receiver<Command>,
+        room: Receiver<()>,
+        ring: Ring,
+        options: RingOptions,
+    ) -> Result<Self> {
+        let writer = shared
+            .disk
+            .synced_writer(ROUNDS_IN_FLIGHT_MAX)
+            .map_err(|error| Error::io("prepare synced writes", error))?;
+        tracing::debug!(method = writer.method(), "journal writer is ready");
+        let share = usize::try_from(options.file_bytes / 4).unwrap_or(ROUND_BYTES);
+        Ok(Self {
+            shared: Arc::clone(shared),
+            checkpointer: Arc::clone(checkpointer),
+            commands,
+            room,
+            writer,
+            seed: journal_round::seed(options.volume),
+            durable_through: ring.place().round.saturating_sub(1),
+            ring,
+            inline_bytes_max: 2 * share.min(2 * ROUND_BYTES) - ROUND_OVERHEAD_BYTES,
+            round_bytes: share.min(ROUND_BYTES),
+            dirty: VecDeque::new(),
+            flights: VecDeque::new(),
+            failed: VecDeque::new(),
+            flushes: Vec::new(),
+            pool: Vec::new(),
+            scratch: Vec::new(),
+            told_failed: false,
+            stop: false,
+        })
+    }
+
+    /// The commit thread.
+    pub(crate) fn serve(&mut self) {
+        while !self.stop || self.has_work() {
+            if !self.has_work() {
+                match self.commands.recv() {
+                    Ok(command) => self.obey(command),
+                    Err(_) => return,
+                }
+            }
+            self.run_once();
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || !self.flights.is_empty() || !self.flushes.is_empty()
+    }
+
+    /// Takes what is told, starts as many rounds as may be under way, and completes one. True where there was work.
+    pub(crate) fn run_once(&mut self) -> bool {
+        self.obey_all();
+        let had_work = self.has_work();
+        while self.shared.failure().is_none()
+            && self.flights.len() < ROUNDS_IN_FLIGHT_MAX
+            && !self.dirty.is_empty()
+        {
+            if let Err(error) = self.start_round() {
+                self.shared.fail(&error);
+            }
+            self.obey_all();
+        }
+        if self.shared.failure().is_none()
+            && let Err(error) = self.complete_one()
+        {
+            self.shared.fail(&error);
+        }
+        self.tell_failures();
+        self.answer_flushes();
+        had_work
+    }
+
+    fn obey_all(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Dirty(log) => self.dirty.push_back(log),
+            Command::Flush(answer) => self.flushes.push(answer),
+            Command::Barrier(answer) => {
+                let _ = answer.send(());
+            }
+            Command::Failed => {}
+            Command::Stop => self.stop = true,
+        }
+    }
+
+    /// Builds a round of what the dirty logs have open, and starts its write.
+    fn start_round(&mut self) -> Result<()> {
+        let buffer = self.pool.pop().unwrap_or_else(|| AlignedBuffer::new(self.round_bytes));
+        let mut build = Build { buffer, entries: 0, logs: HashMap::new() };
+        build.buffer.clear();
+        build.buffer.extend(&[0; ROUND_HEADER_BYTES]);
+        while let Some(log) = self.dirty.pop_front() {
+            let held = build.buffer.len() + ENTRY_HEADER_BYTES + FRAME_HEADER_BYTES;
+            let room = self.round_bytes.saturating_sub(held);
+            let frame = match log.take_frame(room) {
+                Taken::Nothing => continue,
+                Taken::Frame(frame) => frame,
+                Taken::TooLarge(_) if build.entries > 0 => {
+                    self.dirty.push_front(log);
+                    break;
+                }
+                Taken::TooLarge(bytes) => match log.take_frame(bytes) {
+                    Taken::Frame(frame) => frame,
+                    _ => continue,
+                },
+            };
+            self.dirty.push_back(Arc::clone(&log));
+            self.add_frame(&mut build, &log, ClosedFrame::new(frame, log.options.compression))?;
+        }
+        if build.entries == 0 {
+            self.recycle(build.buffer);
+            return Ok(());
+        }
+        self.submit(build)
+    }
+
+    /// Writes a frame to its segment and adds it to the round. Only what stops the store is an error.
+    fn add_frame(
+        &mut self,
+        build: &mut Build,
+        log: &Arc<FileLog>,
+        frame: ClosedFrame,
+    ) -> Result<()> {
+        let mut writing = log.writing();
+        let opens = if frame.starts_segment() && writing.has_frames() {
+            match writing.roll(&self.shared.disk, log.id, &frame) {
+                Ok(segment) => Some(segment),
+                Err(Error::NoSpace) => return self.no_space(log, &frame),
+                Err(error) => return Err(error),
+            }
+        } else {
+            None
+        };
+        let end = writing.end();
+        let id = writing.segment().id();
+        let header = frame.header.encode(id.seed());
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&header);
+        self.scratch.extend_from_slice(frame.body());
+        let file = match writing.segment().write(&self.scratch, end.offset) {
+            Ok(file) => file,
+            Err(Error::NoSpace) => return self.no_space(log, &frame),
+            Err(error) => return Err(error),
+        };
+        let synced = matches!(log.options.sync, SyncPolicy::Always);
+        let inline = frame.frame_bytes() <= self.inline_bytes_max;
+        if synced && !inline {
+            file.sync().map_err(|error| {
+                Error::ReadOnly(format!("sync of {}: {error}", writing.segment().path().display()))
+            })?;
+        }
+        self.shared.progress().dirty.insert(id, file);
+        let entry = EntryHeader {
+            segment: id,
+            offset: end.offset,
+            end_position: frame.header.end_position(),
+            frame_bytes: u32::try_from(frame.frame_bytes()).unwrap_or(u32::MAX),
+            flags: if inline { 0 } else { ENTRY_FLAG_IN_SEGMENT },
+        };
+        let written = writing.advance(frame, opens);
+        let end = writing.end();
+        drop(writing);
+        if !synced {
+            if let Some(known) = self.shared.progress().ends.get_mut(&log.id) {
+                *known = end;
+            }
+            log.commit(Written { frames: vec![written], end });
+            return Ok(());
+        }
+        self.add_entry(build, &entry, inline);
+        Self::add_written(build, log, written, end);
+        Ok(())
+    }
+
+    fn add_entry(&self, build: &mut Build, entry: &EntryHeader, inline: bool) {
+        let frame = if inline { self.scratch.as_slice() } else { &[] };
+        let needed = build.buffer.len() + ENTRY_HEADER_BYTES + frame.len();
+        if needed > build.buffer.capacity() {
+            let mut larger = AlignedBuffer::new(needed);
+            larger.extend(build.buffer.as_slice());
+            build.buffer = larger;
+        }
+        build.buffer.extend(&entry.encode());
+        build.buffer.extend(frame);
+        build.entries += 1;
+    }
+
+    fn add_written(build: &mut Build, log: &Arc<FileLog>, written: WrittenFrame, end: LogEnd) {
+        let (_, all) = build
+            .logs
+            .entry(log.id)
+            .or_insert_with(|| (Arc::clone(log), Written { frames: Vec::new(), end }));
+        all.frames.push(written);
+        all.end = end;
+    }
+
+    /// The log fails alone; its owner is told when the rounds before are acknowledged.
+    fn no_space(&mut self, log: &Arc<FileLog>, frame: &ClosedFrame) -> Result<()> {
+        tracing::warn!(log = ?log, "no space left for the log's segment");
+        self.shared.give_room(frame.header.records_bytes as usize);
+        log.fail(&Error::NoSpace);
+        let round = self.ring.place().round + 1;
+        self.failed.push_back((round, Arc::clone(log), Error::NoSpace));
+        Ok(())
+    }
+
+    /// Closes the round and starts its write.
+    fn submit(&mut self, mut build: Build) -> Result<()> {
+        let body_bytes = build.buffer.len() - ROUND_HEADER_BYTES;
+        build.buffer.pad();
+        let bytes = build.buffer.len() as u64;
+        let (file, place) = self.reserve(bytes)?;
+        let body = build.buffer.as_slice().get(ROUND_HEADER_BYTES..).unwrap_or_default();
+        let body = body.get(..body_bytes).unwrap_or_default();
+        let header = RoundHeader {
+            entries: build.entries,
+            use_number: place.use_number,
+            round: place.round,
+            durable_through: self.durable_through,
+            body_bytes: u32::try_from(body_bytes).unwrap_or(u32::MAX),
+            body_crc: checksum(0, body),
+        };
+        if let Some(start) = build.buffer.as_mut_slice().get_mut(..ROUND_HEADER_BYTES) {
+            start.copy_from_slice(&header.encode(self.seed));
+        }
+        self.flights.push_back(Flight {
+            round: place.round,
+            next: self.ring.place(),
+            logs: build.logs.into_values().collect(),
+            done: false,
+        });
+        self.writer
+            .submit(place.round, &file, place.offset, build.buffer)
+            .map_err(|error| Error::ReadOnly(format!("write of the journal: {error}")))
+    }
+
+    /// The place for a round; waits for a checkpoint where the journal is full.
+    fn reserve(&mut self, bytes: u64) -> Result<(Arc<dyn crate::disk::DiskFile>, JournalPlace)> {
+        loop {
+            let before = self.ring.place().use_number;
+            if let Some(found) = self.ring.reserve(&self.shared.space, bytes) {
+                if found.1.use_number != before && self.shared.space.is_filling() {
+                    self.want_checkpoint();
+                }
+                return Ok(found);
+            }
+            // What is under way must be acknowledged before a checkpoint can let its space go.
+            while !self.flights.is_empty() {
+                self.complete_one()?;
+            }
+            self.shared.check()?;
+            if self.shared.manual {
+                self.checkpointer.run(false)?;
+            } else {
+                self.want_checkpoint();
+                // The bound is for a wake-up that came before the wait.
+                let _ = self.room.recv_timeout(std::time::Duration::from_millis(100));
+            }
+        }
+    }
+
+    fn want_checkpoint(&self) {
+        let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Wanted);
+    }
+
+    /// Waits for one write and acknowledges what is complete, in order.
+    fn complete_one(&mut self) -> Result<()> {
+        let failed =
+            |error: std::io::Error| Error::ReadOnly(format!("write of the journal: {error}"));
+        let Some(Completion { token, buffer, result }) = self.writer.wait().map_err(failed)? else {
+            return Ok(());
+        };
+        self.recycle(buffer);
+        result.map_err(failed)?;
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.round == token) {
+            flight.done = true;
+        }
+        while let Some(flight) = self.flights.pop_front_if(|flight| flight.done) {
+            self.acknowledge(flight);
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, flight: Flight) {
+        self.durable_through = flight.round;
+        {
+            let mut progress = self.shared.progress();
+            progress.acknowledged = flight.next;
+            for (log, written) in &flight.logs {
+                // A log that was removed meanwhile has no end any more.
+                if let Some(end) = progress.ends.get_mut(&log.id) {
+                    *end = written.end;
+                }
+            }
+        }
+        for (log, written) in flight.logs {
+            log.commit(written);
+        }
+    }
+
+    fn recycle(&mut self, buffer: AlignedBuffer) {
+        if self.pool.len() <= ROUNDS_IN_FLIGHT_MAX && buffer.capacity() == self.pooled_bytes() {
+            self.pool.push(buffer);
+        }
+    }
+
+    fn pooled_bytes(&self) -> usize {
+        self.round_bytes.next_multiple_of(crate::disk::ALIGNMENT)
+    }
+
+    /// Tells owners of logs that failed, once nothing of them is under way; all of them where the store has failed.
+    fn tell_failures(&mut self) {
+        if let Some(error) = self.shared.failure() {
+            if !std::mem::replace(&mut self.told_failed, true) {
+                let logs: Vec<_> =
+                    self.shared.logs().values().filter_map(std::sync::Weak::upgrade).collect();
+                for log in logs {
+                    log.fail(&error);
+                    log.tell_failed(&error);
+                }
+            }
+            self.dirty.clear();
+            self.flights.clear();
+            self.failed.clear();
+            return;
+        }
+        let first = self.flights.front().map_or(u64::MAX, |flight| flight.round);
+        while let Some((_, log, error)) = self.failed.pop_front_if(|(round, _, _)| *round <= first)
+        {
+            log.tell_failed(&error);
+        }
+    }
+
+    fn answer_flushes(&mut self) {
+        if self.dirty.is_empty() && self.flights.is_empty() {
+            for answer in self.flushes.drain(..) {
+                let _ = answer.send(());
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Committer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committer")
+            .field("writer", &self.writer)
+            .field("ring", &self.ring)
+            .finish_non_exhaustive()
+    }
+}

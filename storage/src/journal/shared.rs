@@ -1,0 +1,179 @@
+//! What logs, commit thread and checkpoint share: how far everything is acknowledged, and whether the store has failed.
+//!
+//! Invariants: `Progress` changes in one step, so that a checkpoint sees an end of every log that belongs to the
+//! journal place it starts from; a failure is set once and never taken back.
+//! Not here: rounds (`commit`), their files (`ring`).
+
+use super::ring::RingSpace;
+use crate::{
+    Error, Result,
+    disk::{Disk, DiskFile},
+    format::{
+        checkpoint::{JournalPlace, LogEnd},
+        segment_header::SegmentId,
+    },
+    log::{FileLog, LogId},
+    segment::SegmentFile,
+};
+use crossbeam_channel::Sender;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+/// Bytes of all logs together that may wait for the commit thread.
+const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What the commit thread is told.
+pub(crate) enum Command {
+    /// The log has open frames; it is told once until they are taken.
+    Dirty(Arc<FileLog>),
+    /// Answer when everything told before is acknowledged.
+    Flush(Sender<()>),
+    /// Answer between two rounds.
+    Barrier(Sender<()>),
+    /// The store has failed elsewhere: tell the logs.
+    Failed,
+    /// End.
+    Stop,
+}
+
+/// What the checkpoint thread is told.
+pub(crate) enum CheckpointCommand {
+    /// Make one soon.
+    Wanted,
+    /// A log wants its file synced at an interval: look at the clock again.
+    Interval,
+    /// Unlink segments.
+    Remove(Vec<Arc<SegmentFile>>),
+    /// End.
+    Stop,
+}
+
+/// How far everything is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The place after the last acknowledged round.
+    pub(crate) acknowledged: JournalPlace,
+    /// How far each log is acknowledged.
+    pub(crate) ends: BTreeMap<LogId, LogEnd>,
+    /// Files written since they were synced.
+    pub(crate) dirty: HashMap<SegmentId, Arc<dyn DiskFile>>,
+}
+
+/// What the parts of a store share.
+pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) commands: Sender<Command>,
+    pub(crate) checkpoint_commands: Sender<CheckpointCommand>,
+    /// No threads: whoever needs a checkpoint or a removal does it itself.
+    pub(crate) manual: bool,
+    pub(crate) space: RingSpace,
+    progress: Mutex<Progress>,
+    logs: Mutex<HashMap<LogId, Weak<FileLog>>>,
+    failure: OnceLock<Error>,
+    closed: AtomicBool,
+    waiting_bytes: AtomicUsize,
+    /// Shortest sync interval that a log asked for, in milliseconds.
+    sync_interval_ms: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        commands: Sender<Command>,
+        checkpoint_commands: Sender<CheckpointCommand>,
+        manual: bool,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            disk,
+            commands,
+            checkpoint_commands,
+            manual,
+            space: RingSpace::default(),
+            progress: Mutex::new(progress),
+            logs: Mutex::default(),
+            failure: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            waiting_bytes: AtomicUsize::new(0),
+            sync_interval_ms: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn logs(&self) -> MutexGuard<'_, HashMap<LogId, Weak<FileLog>>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the store takes no appends, if it does not.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failure.get().cloned()
+    }
+
+    /// An error, where the store has failed.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.failure.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Refuses appends from now on. True for the first call.
+    pub(crate) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// An error, where nothing can be appended any more.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { self.check() }
+    }
+
+    /// Stops all appends for good. The commit thread tells the logs.
+    pub(crate) fn fail(&self, error: &Error) {
+        let reason = match error {
+            Error::ReadOnly(reason) => reason.clone(),
+            other => other.to_string(),
+        };
+        if self.failure.set(Error::ReadOnly(reason.clone())).is_ok() {
+            tracing::error!(reason, "the volume is read-only until it is opened again");
+            let _ = self.commands.send(Command::Failed);
+        }
+    }
+
+    /// Takes room for bytes that will wait; `Busy` where there is none.
+    pub(crate) fn take_room(&self, bytes: usize) -> Result<()> {
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before.saturating_add(bytes) > WAITING_BYTES_MAX {
+            self.give_room(bytes);
+            return Err(Error::Busy);
+        }
+        Ok(())
+    }
+
+    /// Gives room back.
+    pub(crate) fn give_room(&self, bytes: usize) {
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// A log wants its file synced this often.
+    pub(crate) fn want_interval(&self, interval: std::time::Duration) {
+        let ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.sync_interval_ms.fetch_min(ms, Ordering::Relaxed);
+    }
+
+    /// How often files are to be synced at least, in milliseconds.
+    pub(crate) fn sync_interval_ms(&self) -> u64 {
+        self.sync_interval_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("disk", &self.disk).finish_non_exhaustive()
+    }
+}

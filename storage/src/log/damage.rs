@@ -1,0 +1,105 @@
+//! Turns frames and damage, in log order, into what the owner of a log is told.
+//!
+//! Invariants: damage is told before the good frame after it, with that frame's sequence as its end.
+//! Not here: how damage is found (`segment::scan`).
+
+use super::{FrameBody, Position, Replay};
+use crate::{Result, segment::SegmentFile};
+
+/// Damage whose end is not known yet.
+struct Pending {
+    from_sequence: u64,
+    /// Position of the first record that may be lost.
+    from_position: Position,
+    bytes: u64,
+    what: String,
+}
+
+/// The telling.
+pub(super) struct DamageReport<'a> {
+    replay: &'a mut dyn FnMut(Replay) -> Result<()>,
+    pending: Option<Pending>,
+    /// No message so far has this sequence or a higher one.
+    next_sequence: u64,
+    next_position: Position,
+}
+
+impl<'a> DamageReport<'a> {
+    pub(super) fn new(replay: &'a mut dyn FnMut(Replay) -> Result<()>) -> Self {
+        Self { replay, pending: None, next_sequence: 0, next_position: Position(0) }
+    }
+
+    /// No message so far has this sequence or a higher one.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// A segment begins. Its sequence is exact where its header is good.
+    pub(super) fn at_segment(&mut self, base_sequence: u64, exact: bool) {
+        if exact && self.pending.is_none() {
+            self.next_sequence = base_sequence;
+        }
+    }
+
+    /// Tells a good frame, after the damage before it.
+    pub(super) fn frame(&mut self, body: FrameBody) -> Result<()> {
+        self.before_sequence(body.base_sequence)?;
+        self.next_position = Position(body.base_position.0 + u64::from(body.count));
+        // A record is one message at most.
+        self.next_sequence = body.base_sequence.saturating_add(u64::from(body.count));
+        (self.replay)(Replay::Frame(body))
+    }
+
+    /// What comes next begins at this sequence: damage before it ends there.
+    pub(super) fn before_sequence(&mut self, sequence: u64) -> Result<()> {
+        self.next_sequence = sequence;
+        self.tell(Some(sequence))
+    }
+
+    /// Notes damage that begins after what was told so far.
+    pub(super) fn damage(&mut self, what: &str, file: &SegmentFile, offset: u64, bytes: u64) {
+        let what = format!("{} at {offset}: {what}", file.path().display());
+        tracing::error!(what, bytes, "damage");
+        match &mut self.pending {
+            Some(pending) => {
+                pending.bytes += bytes;
+                pending.what.push_str("; ");
+                pending.what.push_str(&what);
+            }
+            None => {
+                self.pending = Some(Pending {
+                    from_sequence: self.next_sequence,
+                    from_position: self.next_position,
+                    bytes,
+                    what,
+                });
+            }
+        }
+    }
+
+    /// The log ends; its next record will have this position.
+    pub(super) fn finish(&mut self, position: Position) -> Result<()> {
+        let lost = self.pending.as_ref().map(|pending| {
+            let records = position.0.saturating_sub(pending.from_position.0);
+            pending.from_sequence.saturating_add(records)
+        });
+        let known = lost
+            .filter(|to| self.pending.as_ref().is_some_and(|pending| *to > pending.from_sequence));
+        if let Some(to) = known {
+            self.next_sequence = to;
+        }
+        self.tell(known)
+    }
+
+    fn tell(&mut self, to_sequence: Option<u64>) -> Result<()> {
+        let Some(pending) = self.pending.take() else { return Ok(()) };
+        (self.replay)(Replay::Damage {
+            // The sequences of the frame before are bounded from above only.
+            from_sequence: to_sequence
+                .map_or(pending.from_sequence, |to| pending.from_sequence.min(to)),
+            to_sequence,
+            bytes: pending.bytes,
+            what: pending.what,
+        })
+    }
+}

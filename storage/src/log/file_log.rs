@@ -1,0 +1,322 @@
+//! A log in segment files: groups are collected in open frames, which the commit thread takes.
+//!
+//! Invariants: `committed <= written <= assigned`; the table holds committed frames only. Locks: `open` and `table` are
+//! never held together, nor while the owner is called.
+//! Not here: the writing (`journal::commit`), the opening (`open`).
+
+use super::{
+    CommitListener, FrameBody, Group, Log, LogId, Position, SegmentInfo, SegmentNumber,
+    write::{OpenFrame, Taken, Writing, Written},
+};
+use crate::{
+    Error, Result,
+    format::frame::{FRAME_HEADER_BYTES, FrameHeader},
+    journal::{CheckpointCommand, Command, Shared, remove_segments},
+    limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
+    segment::{FrameTable, Lookup},
+    store::LogOptions,
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// Bytes of the newest frames that are kept in memory for readers.
+const RECENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// What an appender changes.
+#[derive(Debug)]
+struct Open {
+    frames: VecDeque<OpenFrame>,
+    /// Bytes in open frames and in frames that are being written.
+    waiting_bytes: usize,
+    next_position: Position,
+    /// Bytes that the active segment will have.
+    segment_bytes: u64,
+    /// The commit thread knows of the open frames.
+    told: bool,
+    /// Something was appended to the log ever.
+    started: bool,
+    failed: Option<Error>,
+}
+
+/// What a reader looks at.
+#[derive(Debug, Default)]
+struct Readable {
+    table: FrameTable,
+    recent: VecDeque<FrameBody>,
+    recent_bytes: usize,
+}
+
+/// A log in files.
+pub(crate) struct FileLog {
+    pub(crate) id: LogId,
+    pub(crate) options: LogOptions,
+    shared: Arc<Shared>,
+    this: Weak<FileLog>,
+    open: Mutex<Open>,
+    readable: RwLock<Readable>,
+    /// Used by the commit thread alone.
+    writing: Mutex<Writing>,
+    committed: AtomicU64,
+    listener: OnceLock<Weak<dyn CommitListener>>,
+    /// The owner knows that the log failed: nothing of it is under way.
+    settled: AtomicBool,
+}
+
+impl FileLog {
+    /// A log that continues after what `table` holds.
+    pub(super) fn new(
+        id: LogId,
+        options: LogOptions,
+        shared: &Arc<Shared>,
+        table: FrameTable,
+        writing: Writing,
+    ) -> Arc<Self> {
+        let next_position = writing.end().position;
+        let open = Open {
+            frames: VecDeque::new(),
+            waiting_bytes: 0,
+            next_position,
+            segment_bytes: writing.end().offset,
+            told: false,
+            started: writing.has_frames(),
+            failed: None,
+        };
+        Arc::new_cyclic(|this| Self {
+            id,
+            options,
+            shared: Arc::clone(shared),
+            this: Weak::clone(this),
+            open: Mutex::new(open),
+            readable: RwLock::new(Readable { table, ..Readable::default() }),
+            writing: Mutex::new(writing),
+            committed: AtomicU64::new(next_position.0),
+            listener: OnceLock::new(),
+            settled: AtomicBool::new(false),
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the commit thread keeps of the log.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the first open frame, if it fits into `room` bytes; the commit thread's.
+    pub(crate) fn take_frame(&self, room: usize) -> Taken {
+        let mut open = self.open();
+        let Some(frame) = open.frames.front() else {
+            open.told = false;
+            return Taken::Nothing;
+        };
+        if frame.records.len() > room {
+            return Taken::TooLarge(frame.records.len());
+        }
+        open.frames.pop_front().map_or(Taken::Nothing, Taken::Frame)
+    }
+
+    /// Frames are on stable storage (or written, for a log with an interval): readers may see them.
+    pub(crate) fn commit(&self, written: Written) {
+        let end = written.end.position;
+        self.make_readable(written);
+        self.committed.store(end.0, Ordering::Release);
+        if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
+            listener.committed(end);
+        }
+    }
+
+    fn make_readable(&self, written: Written) {
+        let bytes = written.frames.iter().map(|frame| frame.body.records.len()).sum::<usize>();
+        {
+            let mut open = self.open();
+            open.waiting_bytes = open.waiting_bytes.saturating_sub(bytes);
+        }
+        self.shared.give_room(bytes);
+        let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+        for frame in written.frames {
+            if let Some(segment) = frame.opens {
+                if let Some(active) = readable.table.active() {
+                    active.file.seal();
+                }
+                readable.table.push_segment(segment);
+            }
+            if let Some(active) = readable.table.active() {
+                active.push(frame.place, frame.last_time);
+            }
+            readable.recent_bytes += frame.body.records.len();
+            readable.recent.push_back(frame.body);
+        }
+        while readable.recent_bytes > RECENT_BYTES_MAX && readable.recent.len() > 1 {
+            let oldest = readable.recent.pop_front();
+            readable.recent_bytes -= oldest.map_or(0, |body| body.records.len());
+        }
+    }
+
+    /// Refuses appends from now on and drops what nobody took. The owner is told by `tell_failed`.
+    pub(crate) fn fail(&self, error: &Error) {
+        let mut open = self.open();
+        open.failed.get_or_insert_with(|| error.clone());
+        let dropped = open.frames.drain(..).map(|frame| frame.records.len()).sum::<usize>();
+        open.waiting_bytes = open.waiting_bytes.saturating_sub(dropped);
+        drop(open);
+        self.shared.give_room(dropped);
+    }
+
+    /// Tells the owner that nothing more will be committed.
+    pub(crate) fn tell_failed(&self, error: &Error) {
+        self.settled.store(true, Ordering::Release);
+        if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
+            listener.failed(error);
+        }
+    }
+
+    /// The log failed and nothing of it is under way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// The frame that was looked up: from memory, or from the disk and checked.
+    fn read(&self, found: &Lookup) -> Result<FrameBody> {
+        let place = &found.place;
+        let damaged = |what: &str| Error::Damaged {
+            place: format!("{}:{}", found.file.path().display(), place.offset),
+            what: what.to_owned(),
+        };
+        if place.is_lost() {
+            return Err(damaged("lost when the log was opened"));
+        }
+        let bytes = found.file.read(place.offset, place.bytes as usize)?;
+        let header = FrameHeader::decode(found.file.id().seed(), &bytes).map_err(damaged)?;
+        if header.base_position != place.base_position {
+            return Err(damaged("another frame is here"));
+        }
+        let body = bytes.slice(FRAME_HEADER_BYTES.min(bytes.len())..);
+        let records = header.records(body, !place.is_checked()).map_err(damaged)?;
+        if found.file.is_sealed() {
+            place.set_checked();
+        }
+        Ok(FrameBody {
+            base_position: header.base_position,
+            base_sequence: header.base_sequence,
+            count: header.count,
+            records,
+        })
+    }
+
+    fn find(&self, look: impl FnOnce(&FrameTable) -> Option<Lookup>) -> Result<Option<FrameBody>> {
+        let found = {
+            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(found) = look(&readable.table) else { return Ok(None) };
+            let recent = &readable.recent;
+            let at = recent.binary_search_by_key(&found.place.base_position, |b| b.base_position);
+            if let Some(body) = at.ok().and_then(|at| recent.get(at)) {
+                return Ok(Some(body.clone()));
+            }
+            found
+        };
+        self.read(&found).map(Some)
+    }
+}
+
+impl Log for FileLog {
+    fn listen(&self, listener: Weak<dyn CommitListener>) {
+        let _ = self.listener.set(listener);
+    }
+
+    fn append(&self, group: &Group<'_>) -> Result<Position> {
+        let len = group.records.len();
+        if len > FRAME_BYTES_MAX {
+            return Err(Error::MessageTooLarge { bytes: len, max: FRAME_BYTES_MAX });
+        }
+        assert!(group.count > 0, "a group has a record");
+        self.shared.check_open()?;
+        let mut open = self.open();
+        if let Some(error) = &open.failed {
+            return Err(error.clone());
+        }
+        if open.waiting_bytes > 0 && open.waiting_bytes + len > OPEN_BYTES_MAX {
+            return Err(Error::Busy);
+        }
+        self.shared.take_room(len)?;
+        let starts_segment = group.starts_segment && open.started;
+        if starts_segment {
+            open.segment_bytes = 0;
+        }
+        let base_position = open.next_position;
+        let frame_bytes = match open.frames.back_mut() {
+            Some(frame) if !starts_segment && frame.records.len() + len <= FRAME_BYTES_TARGET => {
+                frame.add(group);
+                len
+            }
+            _ => {
+                open.frames.push_back(OpenFrame::new(group, base_position, starts_segment));
+                FRAME_HEADER_BYTES + len
+            }
+        };
+        open.started = true;
+        open.waiting_bytes += len;
+        open.segment_bytes += frame_bytes as u64;
+        open.next_position = Position(base_position.0 + u64::from(group.count));
+        let end = open.next_position;
+        let tell = !std::mem::replace(&mut open.told, true);
+        drop(open);
+        if tell && let Some(this) = self.this.upgrade() {
+            let _ = self.shared.commands.send(Command::Dirty(this));
+        }
+        Ok(end)
+    }
+
+    fn wants_segment(&self) -> bool {
+        let open = self.open();
+        open.started && open.segment_bytes >= self.options.segment_bytes
+    }
+
+    fn frame_for_sequence(&self, sequence: u64) -> Result<Option<FrameBody>> {
+        self.find(|table| table.find_sequence(sequence))
+    }
+
+    fn frame_at(&self, position: Position) -> Result<Option<FrameBody>> {
+        self.find(|table| table.find_position(position))
+    }
+
+    fn segments(&self) -> Vec<SegmentInfo> {
+        self.readable.read().unwrap_or_else(PoisonError::into_inner).table.segments()
+    }
+
+    fn remove_segments_before(&self, number: SegmentNumber) -> Result<()> {
+        let files = {
+            let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+            readable.table.remove_before(number)
+        };
+        if files.is_empty() {
+            return Ok(());
+        }
+        // Readers that looked a frame up before may still want to open the file.
+        for file in &files {
+            file.keep_readable();
+        }
+        if self.shared.manual {
+            return remove_segments(&self.shared, &files);
+        }
+        let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
+        Ok(())
+    }
+
+    fn committed(&self) -> Position {
+        Position(self.committed.load(Ordering::Acquire))
+    }
+}
+
+impl fmt::Debug for FileLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileLog({:032x}, committed {})", self.id.0, self.committed().0)
+    }
+}

@@ -1,0 +1,255 @@
+//! Opens a log from its segments: feeds every good frame to the owner, names damage, cuts a torn end.
+//!
+//! Invariants: what the checkpoint or the journal calls durable is never cut; what is above it and good is kept, after a
+//! sync, so that nobody sees what a second crash could take back.
+//! Not here: how a segment is read (`segment::scan`).
+
+use super::{
+    FileLog, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
+    write::Writing,
+};
+use crate::{
+    Error, Result,
+    format::{
+        checkpoint::LogEnd,
+        segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
+    },
+    journal::Shared,
+    segment::{
+        FramePlace, FrameTable, Scan, ScanEnd, ScanEvent, SegmentFile, SegmentFrames,
+        log_directory, parse_segment_name,
+    },
+    store::LogOptions,
+};
+use std::sync::Arc;
+
+/// A log that is being opened.
+pub(crate) struct Opening<'a> {
+    shared: &'a Arc<Shared>,
+    id: LogId,
+    /// How far it is durable; `None` where nothing ever was.
+    durable: Option<LogEnd>,
+    table: FrameTable,
+    report: DamageReport<'a>,
+    expected: Position,
+    last: Option<(Arc<SegmentFile>, ScanEnd)>,
+}
+
+impl<'a> Opening<'a> {
+    /// Prepares to open a log.
+    pub(crate) fn new(
+        shared: &'a Arc<Shared>,
+        id: LogId,
+        durable: Option<LogEnd>,
+        replay: &'a mut dyn FnMut(Replay) -> Result<()>,
+    ) -> Self {
+        Self {
+            shared,
+            id,
+            durable,
+            table: FrameTable::default(),
+            report: DamageReport::new(replay),
+            expected: Position(0),
+            last: None,
+        }
+    }
+
+    /// Opens it.
+    pub(crate) fn run(mut self, options: LogOptions) -> Result<Arc<FileLog>> {
+        let numbers = self.segment_numbers()?;
+        for (index, number) in numbers.iter().enumerate() {
+            if !self.segment(*number)? {
+                self.discard(numbers.get(index..).unwrap_or_default())?;
+                break;
+            }
+            if self.cut_torn_end()? {
+                self.discard(numbers.get(index + 1..).unwrap_or_default())?;
+                break;
+            }
+        }
+        let position = self.durable.map_or(self.expected, |end| end.position.max(self.expected));
+        self.report.finish(position)?;
+        let writing = match self.last.take() {
+            Some((file, end)) => Writing::new(file, end.offset, position),
+            None => self.first_segment(position)?,
+        };
+        Ok(FileLog::new(self.id, options, self.shared, self.table, writing))
+    }
+
+    fn segment_numbers(&self) -> Result<Vec<SegmentNumber>> {
+        let directory = log_directory(self.id);
+        let names = self
+            .shared
+            .disk
+            .list(&directory)
+            .map_err(|error| Error::io(format!("list {}", directory.display()), error))?;
+        Ok(names.iter().filter_map(|name| parse_segment_name(name)).collect())
+    }
+
+    /// Reads one segment. False where it was never acknowledged and does not continue the log.
+    fn segment(&mut self, number: SegmentNumber) -> Result<bool> {
+        let id = SegmentId { log: self.id, number };
+        let file = Arc::new(SegmentFile::existing(&self.shared.disk, id));
+        let first = self.last.is_none();
+        let floor = match self.durable {
+            Some(end) if number < end.segment => u64::MAX,
+            Some(end) if number == end.segment => end.offset,
+            _ => 0,
+        };
+        let header = file.header()?;
+        let follows =
+            self.last.as_ref().is_none_or(|(before, _)| before.id().number.0 + 1 == number.0);
+        if floor == 0 && !first {
+            let continues = header.is_ok_and(|header| header.base_position == self.expected);
+            if !continues || !follows {
+                return Ok(false);
+            }
+        }
+        if !follows {
+            self.report.damage("segments are missing", &file, 0, 0);
+        }
+        self.begin(&file, header, first);
+        let opened = file.file()?;
+        let len = opened
+            .len()
+            .map_err(|error| Error::io(format!("length of {}", file.path().display()), error))?;
+        if len > floor {
+            opened.sync().map_err(|error| {
+                let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
+                self.shared.fail(&failed);
+                failed
+            })?;
+        }
+        let end = self.scan(&file, floor, header.is_err())?;
+        let empty = end.offset <= SEGMENT_HEADER_BYTES as u64;
+        if floor == 0 && !first && empty {
+            // It was made, and nothing in it was acknowledged: the group that opens it comes again.
+            self.table.pop_segment();
+            return Ok(false);
+        }
+        if let Some((before, _)) = self.last.replace((file, end)) {
+            before.seal();
+        }
+        Ok(true)
+    }
+
+    /// Puts the segment into the table.
+    fn begin(
+        &mut self,
+        file: &Arc<SegmentFile>,
+        header: Result<SegmentHeader, &'static str>,
+        first: bool,
+    ) {
+        let (position, sequence) = match header {
+            Ok(header) => {
+                if !first && header.base_position > self.expected {
+                    self.report.damage("records before this segment are missing", file, 0, 0);
+                }
+                (header.base_position, header.base_sequence)
+            }
+            Err(what) => {
+                self.report.damage(what, file, 0, SEGMENT_HEADER_BYTES as u64);
+                (self.expected, self.report.next_sequence())
+            }
+        };
+        self.expected = self.expected.max(position);
+        self.report.at_segment(sequence, header.is_ok());
+        let sequence = self.report.next_sequence();
+        self.table.push_segment(SegmentFrames::new(Arc::clone(file), position, sequence));
+    }
+
+    fn scan(&mut self, file: &Arc<SegmentFile>, floor: u64, loose: bool) -> Result<ScanEnd> {
+        let floor_position = match self.durable {
+            Some(end) if end.segment == file.id().number => end.position,
+            _ => Position(0),
+        };
+        let scan = Scan::new(file, floor, floor_position, self.expected, loose)?;
+        let (table, report) = (&mut self.table, &mut self.report);
+        let mut expected = self.expected;
+        let end = scan.run(&mut |event| {
+            let Some(active) = table.active() else { return Ok(()) };
+            match event {
+                ScanEvent::Frame { header, offset, records } => {
+                    active.bound_lost(header.base_sequence);
+                    let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
+                    let place =
+                        FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
+                    active.push(place, header.last_time);
+                    expected = header.end_position();
+                    report.frame(FrameBody {
+                        base_position: header.base_position,
+                        base_sequence: header.base_sequence,
+                        count: header.count,
+                        records,
+                    })
+                }
+                ScanEvent::Damage { offset, bytes, end_position, header, what } => {
+                    if let Some(header) = header {
+                        report.before_sequence(header.base_sequence)?;
+                    }
+                    let sequence = report.next_sequence();
+                    let place = FramePlace::lost(expected, sequence, offset, bytes);
+                    active.push_lost(place, offset + bytes);
+                    report.damage(what, file, offset, bytes);
+                    expected = end_position.unwrap_or(expected);
+                    Ok(())
+                }
+            }
+        })?;
+        self.expected = end.position;
+        Ok(end)
+    }
+
+    /// Cuts what was never acknowledged off the last segment read. True where there was something.
+    fn cut_torn_end(&mut self) -> Result<bool> {
+        let Some((file, end)) = &self.last else { return Ok(false) };
+        let Some(why) = end.torn else { return Ok(false) };
+        let path = file.path();
+        tracing::info!(path = %path.display(), offset = end.offset, why, "torn end is cut");
+        let opened = file.file()?;
+        opened
+            .truncate(end.offset)
+            .map_err(|error| Error::io(format!("truncate {}", path.display()), error))?;
+        opened.sync().map_err(|error| {
+            let failed = Error::ReadOnly(format!("sync {}: {error}", path.display()));
+            self.shared.fail(&failed);
+            failed
+        })?;
+        Ok(true)
+    }
+
+    /// Removes segments in which nothing was acknowledged.
+    fn discard(&self, numbers: &[SegmentNumber]) -> Result<()> {
+        for number in numbers.iter().rev() {
+            let path = crate::segment::segment_path(SegmentId { log: self.id, number: *number });
+            tracing::info!(path = %path.display(), "segment without acknowledged frames is removed");
+            self.shared
+                .disk
+                .remove_file(&path)
+                .map_err(|error| Error::io(format!("remove {}", path.display()), error))?;
+        }
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let directory = log_directory(self.id);
+        self.shared.disk.sync_directory(&directory).map_err(|error| {
+            let failed = Error::ReadOnly(format!("sync {}: {error}", directory.display()));
+            self.shared.fail(&failed);
+            failed
+        })
+    }
+
+    /// A first segment for a log that has none.
+    fn first_segment(&mut self, position: Position) -> Result<Writing> {
+        let number = self.durable.map_or(0, |end| end.segment.0 + 1);
+        let header = SegmentHeader {
+            id: SegmentId { log: self.id, number: SegmentNumber(number) },
+            base_position: position,
+            base_sequence: self.report.next_sequence(),
+        };
+        let file = Arc::new(SegmentFile::create(&self.shared.disk, &header)?);
+        let frames = SegmentFrames::new(Arc::clone(&file), position, header.base_sequence);
+        self.table.push_segment(frames);
+        Ok(Writing::new(file, SEGMENT_HEADER_BYTES as u64, position))
+    }
+}

@@ -1,0 +1,204 @@
+//! Where the committed frames of a log are: about 32 bytes for each, kept in memory.
+//!
+//! Invariants: segments by number, frames by position and sequence, both rising; a range that damage took has an entry
+//! too, so that nobody mistakes it for the frame before it.
+//! Not here: the bytes of the frames (`file`).
+
+use super::SegmentFile;
+use crate::{
+    Timestamp,
+    format::segment_header::SEGMENT_HEADER_BYTES,
+    log::{Position, SegmentInfo, SegmentNumber},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+const UNCHECKED: u8 = 0;
+const CHECKED: u8 = 1;
+const LOST: u8 = 2;
+
+/// Where a frame is.
+#[derive(Debug)]
+pub(crate) struct FramePlace {
+    /// Position of its first record.
+    pub(crate) base_position: Position,
+    /// The sequence that the next message had before it.
+    pub(crate) base_sequence: u64,
+    /// Offset in the segment, in bytes.
+    pub(crate) offset: u64,
+    /// Header and body, in bytes.
+    pub(crate) bytes: u32,
+    state: AtomicU8,
+}
+
+const _: () = assert!(size_of::<FramePlace>() == 32);
+
+impl FramePlace {
+    /// A frame as written.
+    pub(crate) fn new(position: Position, sequence: u64, offset: u64, bytes: u32) -> Self {
+        Self {
+            base_position: position,
+            base_sequence: sequence,
+            offset,
+            bytes,
+            state: AtomicU8::new(UNCHECKED),
+        }
+    }
+
+    /// A range that damage took.
+    pub(crate) fn lost(position: Position, sequence: u64, offset: u64, bytes: u64) -> Self {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self { state: AtomicU8::new(LOST), ..Self::new(position, sequence, offset, bytes) }
+    }
+
+    /// Whether damage took it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == LOST
+    }
+
+    /// Whether its body was found good once.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == CHECKED
+    }
+
+    /// Its body is good.
+    pub(crate) fn set_checked(&self) {
+        self.state.store(CHECKED, Ordering::Relaxed);
+    }
+}
+
+/// The frames of one segment.
+#[derive(Debug)]
+pub(crate) struct SegmentFrames {
+    /// The segment.
+    pub(crate) file: Arc<SegmentFile>,
+    /// Position of its first record.
+    pub(crate) base_position: Position,
+    /// The sequence that the next message had before it.
+    pub(crate) base_sequence: u64,
+    /// Highest time of its groups.
+    pub(crate) last_time: Timestamp,
+    /// Bytes up to the end of its last frame.
+    pub(crate) bytes: u64,
+    /// Its frames.
+    pub(crate) frames: Vec<Arc<FramePlace>>,
+}
+
+impl SegmentFrames {
+    /// A segment without frames.
+    pub(crate) fn new(file: Arc<SegmentFile>, position: Position, sequence: u64) -> Self {
+        Self {
+            file,
+            base_position: position,
+            base_sequence: sequence,
+            last_time: Timestamp(i64::MIN),
+            bytes: SEGMENT_HEADER_BYTES as u64,
+            frames: Vec::new(),
+        }
+    }
+
+    /// Adds a frame after the last one.
+    pub(crate) fn push(&mut self, place: FramePlace, last_time: Timestamp) {
+        if self.frames.is_empty() {
+            self.base_sequence = place.base_sequence;
+        }
+        self.bytes = place.offset + u64::from(place.bytes);
+        self.last_time = self.last_time.max(last_time);
+        self.frames.push(Arc::new(place));
+    }
+
+    /// Adds a range that damage took, with where it ends.
+    pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
+        self.bytes = end;
+        self.frames.push(Arc::new(place));
+    }
+
+    /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
+    pub(crate) fn bound_lost(&mut self, base_sequence: u64) {
+        for frame in self.frames.iter_mut().rev() {
+            let Some(frame) = Arc::get_mut(frame).filter(|frame| frame.is_lost()) else { break };
+            frame.base_sequence = frame.base_sequence.min(base_sequence);
+        }
+    }
+}
+
+/// A frame that was looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    /// The segment it is in.
+    pub(crate) file: Arc<SegmentFile>,
+    /// Where it is there.
+    pub(crate) place: Arc<FramePlace>,
+}
+
+/// The frames of a log.
+#[derive(Debug, Default)]
+pub(crate) struct FrameTable {
+    segments: Vec<SegmentFrames>,
+}
+
+impl FrameTable {
+    /// Adds a segment after the last one.
+    pub(crate) fn push_segment(&mut self, segment: SegmentFrames) {
+        self.segments.push(segment);
+    }
+
+    /// Forgets the last segment.
+    pub(crate) fn pop_segment(&mut self) {
+        self.segments.pop();
+    }
+
+    /// The segment that is written.
+    pub(crate) fn active(&mut self) -> Option<&mut SegmentFrames> {
+        self.segments.last_mut()
+    }
+
+    /// The last frame whose `base_sequence` is at or below `sequence`.
+    pub(crate) fn find_sequence(&self, sequence: u64) -> Option<Lookup> {
+        let above = self.segments.partition_point(|segment| segment.base_sequence <= sequence);
+        let candidates = self.segments.get(..above)?;
+        candidates.iter().rev().find_map(|segment| {
+            let above = segment.frames.partition_point(|frame| frame.base_sequence <= sequence);
+            let place = segment.frames.get(above.checked_sub(1)?)?;
+            Some(Lookup { file: Arc::clone(&segment.file), place: Arc::clone(place) })
+        })
+    }
+
+    /// The frame that starts at `position`, or the lost range that holds it.
+    pub(crate) fn find_position(&self, position: Position) -> Option<Lookup> {
+        let above = self.segments.partition_point(|segment| segment.base_position <= position);
+        let candidates = self.segments.get(..above)?;
+        candidates
+            .iter()
+            .rev()
+            .find_map(|segment| {
+                let above = segment.frames.partition_point(|frame| frame.base_position <= position);
+                let place = segment.frames.get(above.checked_sub(1)?)?;
+                Some(Lookup { file: Arc::clone(&segment.file), place: Arc::clone(place) })
+            })
+            .filter(|found| found.place.base_position == position || found.place.is_lost())
+    }
+
+    /// The segments, as others see them.
+    pub(crate) fn segments(&self) -> Vec<SegmentInfo> {
+        self.segments
+            .iter()
+            .map(|segment| SegmentInfo {
+                number: segment.file.id().number,
+                base_position: segment.base_position,
+                base_sequence: segment.base_sequence,
+                last_time: segment.last_time,
+                bytes: segment.bytes,
+            })
+            .collect()
+    }
+
+    /// Forgets all segments below `number` but never the last one.
+    pub(crate) fn remove_before(&mut self, number: SegmentNumber) -> Vec<Arc<SegmentFile>> {
+        let below = self.segments.partition_point(|segment| segment.file.id().number < number);
+        let count = below.min(self.segments.len().saturating_sub(1));
+        self.segments.drain(..count).map(|segment| segment.file).collect()
+    }
+}
