@@ -471,3 +471,7 @@ fn drive(
 #[cfg(test)]
 #[path = "store_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "store_crash_test.rs"]
+mod crash_tests;

@@ -55,8 +55,8 @@ impl Owner {
 
 fn options() -> LogStoreOptions {
     LogStoreOptions {
-        journal_bytes_max: 4 << 20,
-        journal_file_bytes: 1 << 20,
+        journal_bytes_max: 32 << 20,
+        journal_file_bytes: 8 << 20,
         mode: CommitMode::Thread,
     }
 }

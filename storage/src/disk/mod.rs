@@ -8,10 +8,19 @@
 mod aligned;
 mod mmap;
 mod posix;
+#[cfg(any(test, feature = "testing"))]
+mod simulated;
+#[cfg(any(test, feature = "testing"))]
+mod simulated_file;
 #[cfg(target_os = "linux")]
 mod uring;
 
 pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
+
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use simulated::SimulatedDisk;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use simulated_file::Random;
 
 use crate::{Error, Result, volume::DiskMethod};
 use bytes::Bytes;

@@ -22,7 +22,7 @@ use crate::{
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -70,7 +70,7 @@ pub(crate) struct Committer {
 struct Build {
     buffer: AlignedBuffer,
     entries: u32,
-    logs: HashMap<LogId, (Arc<FileLog>, Written)>,
+    logs: BTreeMap<LogId, (Arc<FileLog>, Written)>,
 }
 
 impl Committer {
@@ -171,7 +171,7 @@ impl Committer {
     /// Builds a round of what the dirty logs have open, and starts its write.
     fn start_round(&mut self) -> Result<()> {
         let buffer = self.pool.pop().unwrap_or_else(|| AlignedBuffer::new(self.round_bytes));
-        let mut build = Build { buffer, entries: 0, logs: HashMap::new() };
+        let mut build = Build { buffer, entries: 0, logs: BTreeMap::new() };
         build.buffer.clear();
         build.buffer.extend(&[0; ROUND_HEADER_BYTES]);
         while let Some(log) = self.dirty.pop_front() {

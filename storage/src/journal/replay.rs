@@ -38,11 +38,7 @@ use crate::{
         LOGS_DIRECTORY, log_directory, parse_log_directory, parse_segment_name, segment_path,
     },
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Rounds begin at multiples of this.
 const STEP_BYTES: u64 = 4096;
@@ -120,7 +116,7 @@ impl OldFile {
 
 /// Replays the journal of a volume.
 pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> {
-    let mut redone = Redone { damage: slots.broken.clone(), ..Redone::default() };
+    let mut redone = Redone::default();
     let mut files = old_files(disk)?;
     redone.volume = match &slots.checkpoint {
         Some(checkpoint) => Some(checkpoint.volume),
@@ -136,14 +132,19 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     for file in &mut files {
         file.first = file.header_at(seed, JOURNAL_FILE_BLOCK_BYTES)?;
     }
-    let mut reader = Reader { disk, files, seed, segments: HashMap::new(), redone };
+    let mut reader = Reader { disk, files, seed, segments: BTreeMap::new(), redone };
     let start = slots.checkpoint.as_ref().map(|checkpoint| checkpoint.start);
     match (&slots.checkpoint, start.filter(|start| !reader.is_written_over(*start))) {
         (Some(checkpoint), Some(start)) => {
+            for what in &slots.broken {
+                // A crash during a checkpoint leaves this, and the other slot holds.
+                tracing::info!(what, "one of the two checkpoints is not whole");
+            }
             reader.redone.ends = checkpoint.ends.clone();
             reader.follow(start)?;
         }
         (stale, _) => {
+            reader.redone.damage.extend(slots.broken.iter().cloned());
             let what = if stale.is_some() { "is out of date" } else { "cannot be read" };
             reader.redone.damage.push(format!(
                 "the checkpoint {what}: all that the logs hold is kept, and nothing is cut"
@@ -207,7 +208,7 @@ struct Reader<'a> {
     files: Vec<OldFile>,
     seed: u32,
     /// Segments written to; `None` where there is none to write to.
-    segments: HashMap<SegmentId, Option<Arc<dyn DiskFile>>>,
+    segments: BTreeMap<SegmentId, Option<Arc<dyn DiskFile>>>,
     redone: Redone,
 }
 

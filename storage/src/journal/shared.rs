@@ -17,7 +17,7 @@ use crate::{
 };
 use crossbeam_channel::Sender;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
@@ -62,7 +62,7 @@ pub(crate) struct Progress {
     /// How far each log is acknowledged.
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
     /// Files written since they were synced.
-    pub(crate) dirty: HashMap<SegmentId, Arc<dyn DiskFile>>,
+    pub(crate) dirty: BTreeMap<SegmentId, Arc<dyn DiskFile>>,
 }
 
 /// What the parts of a store share.
@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     pub(crate) manual: bool,
     pub(crate) space: RingSpace,
     progress: Mutex<Progress>,
-    logs: Mutex<HashMap<LogId, Weak<FileLog>>>,
+    logs: Mutex<BTreeMap<LogId, Weak<FileLog>>>,
     failure: OnceLock<Error>,
     closed: AtomicBool,
     waiting_bytes: AtomicUsize,
@@ -109,7 +109,7 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn logs(&self) -> MutexGuard<'_, HashMap<LogId, Weak<FileLog>>> {
+    pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Weak<FileLog>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -99,6 +99,10 @@ impl<'a> Opening<'a> {
         let header = file.header()?;
         let follows =
             self.last.as_ref().is_none_or(|(before, _)| before.id().number.0 + 1 == number.0);
+        if self.durable.is_none() && first && header.is_err() {
+            // A crash while the log was made: it never held anything.
+            return Ok(false);
+        }
         if floor == 0 && !first {
             let continues = header.is_ok_and(|header| header.base_position == self.expected);
             if !continues || !follows {

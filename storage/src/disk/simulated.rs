@@ -1,0 +1,506 @@
+//! A disk in memory with a seed, for tests: at a crash any subset of what was not synced survives, in sectors of 512
+//! bytes, and so do entries of directories; writes and syncs fail on demand, bits flip, space ends.
+//!
+//! Invariants: the same seed and the same calls give the same disk; what was synced survives.
+//! Not here: the bookkeeping of one file (`simulated_file`).
+
+use super::{
+    AlignedBuffer, Completion, Disk, DiskFile, OpenMode, SyncedWriter,
+    simulated_file::{Random, SimulatedContent},
+};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+type FileNumber = usize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Directory,
+    File(FileNumber),
+}
+
+/// A change of a directory that is not synced.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(PathBuf, Node),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+impl Change {
+    fn directory(&self) -> &Path {
+        let (Self::Set(path, _) | Self::Remove(path) | Self::Rename(path, _)) = self;
+        path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+type Names = BTreeMap<PathBuf, Node>;
+
+fn apply(names: &mut Names, change: &Change) {
+    match change {
+        Change::Set(path, node) => {
+            names.insert(path.clone(), *node);
+        }
+        Change::Remove(path) => {
+            names.remove(path);
+        }
+        Change::Rename(from, to) => {
+            let moved: Vec<_> = names
+                .keys()
+                .filter_map(|path| Some((path.clone(), path.strip_prefix(from).ok()?.to_owned())))
+                .collect();
+            for (path, rest) in moved {
+                if let Some(node) = names.remove(&path) {
+                    let target =
+                        if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) };
+                    names.insert(target, node);
+                }
+            }
+        }
+    }
+}
+
+/// A synced write that is under way.
+#[derive(Debug)]
+struct UnderWay {
+    token: u64,
+    file: FileNumber,
+    offset: u64,
+    buffer: AlignedBuffer,
+}
+
+#[derive(Debug)]
+struct State {
+    random: Random,
+    live: Names,
+    durable: Names,
+    changes: Vec<Change>,
+    files: Vec<SimulatedContent>,
+    under_way: Vec<UnderWay>,
+    locked: bool,
+    operations: u64,
+    crash_at: Option<u64>,
+    crashed: bool,
+    fail_sync: bool,
+    fail_write: bool,
+    capacity: Option<u64>,
+    trace: u64,
+}
+
+impl State {
+    /// Counts a change of the disk. False where the power goes off during it.
+    fn operation(&mut self, kind: u8, detail: u64) -> io::Result<bool> {
+        self.power()?;
+        self.operations += 1;
+        self.trace = self
+            .trace
+            .wrapping_mul(0x100_0000_01b3)
+            .wrapping_add(u64::from(kind))
+            .rotate_left(17)
+            .wrapping_add(detail);
+        self.crashed = self.crash_at == Some(self.operations);
+        Ok(!self.crashed)
+    }
+
+    fn power(&self) -> io::Result<()> {
+        if self.crashed { Err(io::Error::other("the power is off")) } else { Ok(()) }
+    }
+
+    fn change(&mut self, kind: u8, change: Change) -> io::Result<()> {
+        let on = self.operation(kind, 0)?;
+        apply(&mut self.live, &change);
+        self.changes.push(change);
+        if on { Ok(()) } else { self.power() }
+    }
+
+    fn content(&mut self, file: FileNumber) -> io::Result<&mut SimulatedContent> {
+        self.files.get_mut(file).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn used(&self) -> u64 {
+        let named: BTreeSet<_> = self
+            .live
+            .values()
+            .filter_map(|node| if let Node::File(file) = node { Some(*file) } else { None })
+            .collect();
+        named.iter().filter_map(|file| self.files.get(*file)).map(SimulatedContent::len).sum()
+    }
+
+    fn write(&mut self, file: FileNumber, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let on = self.operation(b'w', offset)?;
+        if std::mem::take(&mut self.fail_write) {
+            return Err(io::Error::other("input/output error"));
+        }
+        let grown = (offset + bytes.len() as u64).saturating_sub(self.content(file)?.len());
+        if grown > 0 && self.capacity.is_some_and(|capacity| self.used() + grown > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let count =
+            if on { bytes.len() } else { self.random.below(bytes.len() as u64 + 1) as usize };
+        self.content(file)?.write(bytes.get(..count).unwrap_or_default(), offset);
+        self.power()
+    }
+
+    fn sync(&mut self, file: FileNumber) -> io::Result<()> {
+        if !self.operation(b's', file as u64)? {
+            return self.power();
+        }
+        let failed = std::mem::take(&mut self.fail_sync);
+        let content = self.content(file)?;
+        if failed {
+            content.forget_dirty();
+            return Err(io::Error::other("input/output error"));
+        }
+        content.sync();
+        Ok(())
+    }
+}
+
+/// A disk in memory.
+#[derive(Clone)]
+pub(crate) struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+impl SimulatedDisk {
+    /// An empty disk.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self::with(seed, Names::new(), Vec::new())
+    }
+
+    fn with(seed: u64, names: Names, files: Vec<SimulatedContent>) -> Self {
+        let state = State {
+            random: Random::new(seed),
+            live: names.clone(),
+            durable: names,
+            changes: Vec::new(),
+            files,
+            under_way: Vec::new(),
+            locked: false,
+            operations: 0,
+            crash_at: None,
+            crashed: false,
+            fail_sync: false,
+            fail_write: false,
+            capacity: None,
+            trace: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The power goes off during the n-th change from the start (writes, syncs, changes of directories).
+    pub(crate) fn crash_at(&self, operation: u64) {
+        self.state().crash_at = Some(operation);
+    }
+
+    /// Whether it did.
+    pub(crate) fn is_crashed(&self) -> bool {
+        self.state().crashed
+    }
+
+    /// Changes so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// A number that two runs share when their changes are the same.
+    pub(crate) fn trace(&self) -> u64 {
+        self.state().trace
+    }
+
+    /// The next sync fails, and what was to be synced is lost at the next crash.
+    pub(crate) fn fail_next_sync(&self) {
+        self.state().fail_sync = true;
+    }
+
+    /// The next write that is not a synced one fails.
+    pub(crate) fn fail_next_write(&self) {
+        self.state().fail_write = true;
+    }
+
+    /// Sets how many bytes all files together may have.
+    pub(crate) fn set_capacity(&self, bytes: Option<u64>) {
+        self.state().capacity = bytes;
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn used(&self) -> u64 {
+        self.state().used()
+    }
+
+    /// The files there are.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let state = self.state();
+        let file =
+            |(path, node): (&PathBuf, &Node)| matches!(node, Node::File(_)).then(|| path.clone());
+        state.live.iter().filter_map(file).collect()
+    }
+
+    /// Flips a bit of a file, as rot on the medium does.
+    pub(crate) fn flip(&self, path: &Path, bit: u64) {
+        let mut state = self.state();
+        let Some(Node::File(file)) = state.live.get(path).copied() else { return };
+        if let Ok(content) = state.content(file) {
+            content.flip(bit);
+        }
+    }
+
+    /// Takes the power off (if it is not) and gives the disk as the next start finds it.
+    pub(crate) fn restart(&self, seed: u64) -> Self {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.crashed = true;
+        let mut random = Random::new(seed);
+        let mut names = state.durable.clone();
+        for change in &state.changes {
+            if random.coin() {
+                apply(&mut names, change);
+            }
+        }
+        // What lies in a directory that is gone is gone.
+        let known = names.clone();
+        names.retain(|path, _| {
+            path.ancestors()
+                .skip(1)
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .all(|parent| known.contains_key(parent))
+        });
+        for write in &state.under_way {
+            if let Some(content) = state.files.get_mut(write.file) {
+                content.write(write.buffer.as_slice(), write.offset);
+            }
+        }
+        let files = state.files.iter().map(|content| content.survive(&mut random)).collect();
+        Self::with(seed.wrapping_add(1), names, files)
+    }
+}
+
+impl fmt::Debug for SimulatedDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimulatedDisk(after {} operations)", self.operations())
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn method(&self) -> String {
+        "simulated".into()
+    }
+
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.live.contains_key(path) {
+            return state.power();
+        }
+        state.change(b'd', Change::Set(path.to_owned(), Node::Directory))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.power()?;
+        if path != Path::new("") && state.live.get(path) != Some(&Node::Directory) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let names = state.live.keys().filter(|name| name.parent() == Some(path));
+        Ok(names.filter_map(|name| Some(name.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.power()?;
+        let number = match state.live.get(path) {
+            Some(Node::Directory) => return Err(io::ErrorKind::IsADirectory.into()),
+            Some(Node::File(_)) if mode == OpenMode::Create => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            Some(Node::File(number)) => *number,
+            None if mode != OpenMode::Create => return Err(io::ErrorKind::NotFound.into()),
+            None => {
+                let parent = path.parent().unwrap_or(Path::new(""));
+                if parent != Path::new("") && !state.live.contains_key(parent) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                let number = state.files.len();
+                state.files.push(SimulatedContent::default());
+                state.change(b'c', Change::Set(path.to_owned(), Node::File(number)))?;
+                number
+            }
+        };
+        Ok(Arc::new(SimulatedFile { disk: self.clone(), number }))
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        match state.live.get(path) {
+            Some(Node::File(_)) => state.change(b'u', Change::Remove(path.to_owned())),
+            _ => state.power().and(Err(io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.live.contains_key(from) {
+            return state.power().and(Err(io::ErrorKind::NotFound.into()));
+        }
+        state.change(b'r', Change::Rename(from.to_owned(), to.to_owned()))
+    }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.live.keys().any(|name| name.parent() == Some(path)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.change(b'u', Change::Remove(path.to_owned()))
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if !state.operation(b'S', 0)? {
+            return state.power();
+        }
+        if path != Path::new("") && !state.live.contains_key(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (synced, left): (Vec<_>, Vec<_>) = std::mem::take(&mut state.changes)
+            .into_iter()
+            .partition(|change| change.directory() == path);
+        for change in &synced {
+            apply(&mut state.durable, change);
+        }
+        state.changes = left;
+        Ok(())
+    }
+
+    fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.locked, true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimulatedLock { disk: self.clone() }))
+    }
+
+    fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {
+        Ok(Box::new(SimulatedWriter { disk: self.clone(), depth }))
+    }
+}
+
+struct SimulatedLock {
+    disk: SimulatedDisk,
+}
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        self.disk.state().locked = false;
+    }
+}
+
+#[derive(Debug)]
+struct SimulatedFile {
+    disk: SimulatedDisk,
+    number: FileNumber,
+}
+
+impl DiskFile for SimulatedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        state.power()?;
+        Ok(state.content(self.number)?.read(buffer, offset))
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.state().write(self.number, bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.state().sync(self.number)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let mut state = self.disk.state();
+        state.power()?;
+        Ok(state.content(self.number)?.len())
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let on = state.operation(b't', len)?;
+        state.content(self.number)?.truncate(len);
+        if on { Ok(()) } else { state.power() }
+    }
+
+    fn preallocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn map(&self) -> io::Result<Bytes> {
+        let mut bytes = vec![0; self.len()? as usize];
+        self.read_at(&mut bytes, 0)?;
+        Ok(bytes.into())
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        // The writer below gets its file number this way.
+        i32::try_from(self.number).ok()
+    }
+}
+
+/// Synced writes that complete in any order.
+#[derive(Debug)]
+struct SimulatedWriter {
+    disk: SimulatedDisk,
+    depth: usize,
+}
+
+impl SyncedWriter for SimulatedWriter {
+    fn method(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn submit(
+        &mut self,
+        token: u64,
+        file: &Arc<dyn DiskFile>,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) -> io::Result<()> {
+        let mut state = self.disk.state();
+        assert!(state.under_way.len() < self.depth, "more writes under way than asked for");
+        let number = file.descriptor().and_then(|number| usize::try_from(number).ok());
+        let file = number.ok_or(io::ErrorKind::NotFound)?;
+        let on = state.operation(b'j', offset)?;
+        state.under_way.push(UnderWay { token, file, offset, buffer });
+        if on { Ok(()) } else { state.power() }
+    }
+
+    fn wait(&mut self) -> io::Result<Option<Completion>> {
+        let mut guard = self.disk.state();
+        let state = &mut *guard;
+        if state.under_way.is_empty() {
+            return Ok(None);
+        }
+        if !state.operation(b'k', 0)? {
+            state.power()?;
+        }
+        let index = state.random.below(state.under_way.len() as u64) as usize;
+        let UnderWay { token, file, offset, buffer } = state.under_way.swap_remove(index);
+        let failed = std::mem::take(&mut state.fail_sync);
+        if failed {
+            return Ok(Some(Completion {
+                token,
+                buffer,
+                result: Err(io::Error::other("input/output error")),
+            }));
+        }
+        state.content(file)?.write_durable(buffer.as_slice(), offset);
+        Ok(Some(Completion { token, buffer, result: Ok(()) }))
+    }
+}
