@@ -116,7 +116,7 @@ impl LogStore {
             rounds_replayed: redone.rounds,
             damage: if fresh { Vec::new() } else { redone.damage.clone() },
         };
-        let store = Self::start(disk, &options, &read, redone, lock)?;
+        let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
         store.checkpointer.run(false)?;
         Ok((Arc::new(store), report))
     }
@@ -127,6 +127,7 @@ impl LogStore {
         read: &SlotsRead,
         redone: Redone,
         lock: Box<dyn Send + Sync>,
+        unclean: bool,
     ) -> Result<Self> {
         let volume = redone.volume.unwrap_or_else(rand::random);
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
@@ -136,7 +137,8 @@ impl LogStore {
         let (room, room_end) = bounded(1);
         let manual = options.mode != CommitMode::Thread;
         let progress = Progress { ends: redone.ends, ..Progress::default() };
-        let shared = Arc::new(Shared::new(disk, commands, checkpoint_commands, manual, progress));
+        let shared =
+            Arc::new(Shared::new(disk, commands, checkpoint_commands, manual, unclean, progress));
         let file_bytes = options.journal_file_bytes.max(JOURNAL_FILE_BYTES_MIN);
         let ring_options = RingOptions {
             volume,
@@ -403,6 +405,8 @@ fn prepare_directories(disk: &dyn Disk) -> Result<()> {
     let failed = |path: &Path, error| Error::io(format!("prepare {}", path.display()), error);
     for path in [JOURNAL_DIRECTORY, LOGS_DIRECTORY].map(Path::new) {
         disk.create_directory(path).map_err(|error| failed(path, error))?;
+        // A killed process may have left names that are not durable.
+        disk.sync_directory(path).map_err(|error| failed(path, error))?;
     }
     disk.sync_directory(Path::new("")).map_err(|error| failed(Path::new("."), error))?;
     let logs = Path::new(LOGS_DIRECTORY);

@@ -254,6 +254,26 @@ impl SimulatedDisk {
         }
     }
 
+    /// Ends the process but not the machine: the next start finds everything written, synced or not.
+    pub(crate) fn kill(&self, seed: u64) -> Self {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.crashed = true;
+        let mut random = Random::new(seed);
+        for write in std::mem::take(&mut state.under_way) {
+            if let Some(content) = state.files.get_mut(write.file).filter(|_| random.coin()) {
+                content.write_durable(write.buffer.as_slice(), write.offset);
+            }
+        }
+        let next = Self::with(seed.wrapping_add(1), state.live.clone(), state.files.clone());
+        {
+            let mut next = next.state();
+            next.durable = state.durable.clone();
+            next.changes = state.changes.clone();
+        }
+        next
+    }
+
     /// Takes the power off (if it is not) and gives the disk as the next start finds it.
     pub(crate) fn restart(&self, seed: u64) -> Self {
         let mut guard = self.state();

@@ -17,3 +17,6 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 pub(crate) fn checksum(seed: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(seed, bytes)
 }
+
+#[cfg(test)]
+mod golden_test;

@@ -17,8 +17,9 @@ pub(crate) const NUMBER: Field = LOG.then(8);
 pub(crate) const BASE_POSITION: Field = NUMBER.then(8);
 pub(crate) const BASE_SEQUENCE: Field = BASE_POSITION.then(8);
 pub(crate) const HEADER_CRC: Field = BASE_SEQUENCE.then(4);
+pub(crate) const PADDING: Field = HEADER_CRC.then(4);
 /// Size of the header; the first frame follows.
-pub(crate) const SEGMENT_HEADER_BYTES: usize = HEADER_CRC.end() + 4;
+pub(crate) const SEGMENT_HEADER_BYTES: usize = PADDING.end();
 
 const _: () = assert!(SEGMENT_HEADER_BYTES == 64);
 

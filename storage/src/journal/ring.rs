@@ -230,7 +230,9 @@ impl Ring {
     ) -> Result<Option<JournalFileHeader>> {
         let path = journal_path(number);
         let failed = |error| Error::io(format!("read {}", path.display()), error);
-        let file = disk.open(&path, OpenMode::Read).map_err(failed)?;
+        let file = disk.open(&path, OpenMode::Write).map_err(failed)?;
+        // A killed process may have left it written and not synced.
+        file.sync().map_err(failed)?;
         let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
         file.read_at(&mut block, 0).map_err(failed)?;
         let len = file.len().map_err(failed)?;

@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) checkpoint_commands: Sender<CheckpointCommand>,
     /// No threads: whoever needs a checkpoint or a removal does it itself.
     pub(crate) manual: bool,
+    /// The store was not closed before: names in directories may not be durable.
+    pub(crate) unclean: bool,
     pub(crate) space: RingSpace,
     progress: Mutex<Progress>,
     logs: Mutex<BTreeMap<LogId, Weak<FileLog>>>,
@@ -88,6 +90,7 @@ impl Shared {
         commands: Sender<Command>,
         checkpoint_commands: Sender<CheckpointCommand>,
         manual: bool,
+        unclean: bool,
         progress: Progress,
     ) -> Self {
         Self {
@@ -95,6 +98,7 @@ impl Shared {
             commands,
             checkpoint_commands,
             manual,
+            unclean,
             space: RingSpace::default(),
             progress: Mutex::new(progress),
             logs: Mutex::default(),

@@ -57,6 +57,9 @@ impl<'a> Opening<'a> {
     /// Opens it.
     pub(crate) fn run(mut self, options: LogOptions) -> Result<Arc<FileLog>> {
         let numbers = self.segment_numbers()?;
+        if self.shared.unclean {
+            self.sync_directory()?;
+        }
         for (index, number) in numbers.iter().enumerate() {
             if !self.segment(*number)? {
                 self.discard(numbers.get(index..).unwrap_or_default())?;
@@ -235,6 +238,10 @@ impl<'a> Opening<'a> {
         if numbers.is_empty() {
             return Ok(());
         }
+        self.sync_directory()
+    }
+
+    fn sync_directory(&self) -> Result<()> {
         let directory = log_directory(self.id);
         self.shared.disk.sync_directory(&directory).map_err(|error| {
             let failed = Error::ReadOnly(format!("sync {}: {error}", directory.display()));
