@@ -21,6 +21,8 @@ mod segment;
 mod store;
 pub mod stream;
 pub mod subject;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod volume;
 

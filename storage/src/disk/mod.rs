@@ -119,3 +119,6 @@ pub(crate) fn open_directory(path: &Path, method: DiskMethod) -> Result<Arc<dyn 
         .map_err(|error| Error::io(format!("create directory {}", path.display()), error))?;
     Ok(Arc::new(posix::PosixDisk::open(path, method)?))
 }
+
+#[cfg(test)]
+mod conformance_test;
