@@ -8,7 +8,7 @@ use crate::{
     disk::Disk,
     format::{
         checkpoint::LogEnd,
-        segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
+        segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
         CheckpointCommand, Checkpointer, Command, Committer, JOURNAL_DIRECTORY, Progress, Redone,
@@ -199,7 +199,7 @@ impl LogStore {
         let durable = self.shared.progress().ends.get(&id).copied();
         let log = Opening::new(&self.shared, id, durable, replay).run(options)?;
         self.shared.progress().ends.insert(id, log.writing().end());
-        self.shared.logs().insert(id, Arc::downgrade(&log));
+        self.shared.register(&log);
         if let SyncPolicy::Interval(interval) = options.sync {
             self.shared.want_interval(interval);
             let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Interval);

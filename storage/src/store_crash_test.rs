@@ -263,7 +263,8 @@ fn check_crash(seed: u64, first: u64, second: u64, steps: u64) -> u64 {
     assert!(ended.is_ok() || disk.is_crashed(), "seed {seed} first {first}: {ended:?}");
     let operations = disk.operations();
     // The process ends in some of the runs, the machine in the others.
-    let disk = if first % 3 == 0 { disk.kill(seed ^ first) } else { disk.restart(seed ^ first) };
+    let disk =
+        if first.is_multiple_of(3) { disk.kill(seed ^ first) } else { disk.restart(seed ^ first) };
     disk.crash_at(second);
     let ended = live(&disk, seed ^ 1, steps / 2, &mut models, false);
     assert!(ended.is_ok() || disk.is_crashed(), "seed {seed} second {second}: {ended:?}");

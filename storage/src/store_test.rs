@@ -362,3 +362,75 @@ fn nothing_is_cut_without_a_checkpoint() {
         check_frames(&frames, 100);
     }
 }
+
+/// A copy of a store's files after `count` rounds of one record each, and where each round is in the first journal file.
+fn killed_after_rounds(count: u64) -> (tempfile::TempDir, Vec<u64>) {
+    let directory = tempfile::tempdir().unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path(), DiskMethod::Posix);
+    let log = store.create_log(LogId(9), log_options()).unwrap();
+    let owner = Owner::of(&log);
+    let mut rounds = Vec::new();
+    for index in 0..count {
+        owner.wait(append(&log, index, index + 1));
+        rounds.push(4096 * (index + 1));
+    }
+    copy_directory(directory.path(), killed.path());
+    (killed, rounds)
+}
+
+fn change(path: &Path, offset: u64) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[offset as usize] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_round_that_a_later_one_vouches_for_is_named() {
+    for (damaged, offset) in [(0, 0), (4, 0), (4, 100), (8, 50), (9, 0), (9, 100)] {
+        let (killed, rounds) = killed_after_rounds(10);
+        change(&killed.path().join("journal/0000.jnl"), rounds[damaged] + offset);
+        let (store, report) = open(killed.path(), DiskMethod::Posix);
+        // Nothing vouches for the last round: it is taken for torn.
+        let named = damaged < 9;
+        assert_eq!(report.damage.len(), usize::from(named), "{damaged}: {report:?}");
+        assert_eq!(report.rounds_replayed, 9);
+        let (_, frames, damage) = replayed(&store, LogId(9), log_options());
+        assert!(damage.is_empty(), "{damage:?}");
+        check_frames(&frames, 10);
+    }
+}
+
+#[test]
+fn a_round_written_over_shows_that_the_checkpoint_is_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    {
+        let options = LogStoreOptions {
+            journal_bytes_max: 128 << 10,
+            journal_file_bytes: 64 << 10,
+            mode: CommitMode::Thread,
+        };
+        let disk = disk::open_directory(directory.path(), DiskMethod::Posix).unwrap();
+        let (store, _) = LogStore::open(disk, options).unwrap();
+        let log = store.create_log(LogId(9), log_options()).unwrap();
+        let owner = Owner::of(&log);
+        for index in 0..100 {
+            owner.wait(append(&log, index, index + 1));
+        }
+        copy_directory(directory.path(), killed.path());
+    }
+    // The newer slot is damaged; the older one starts in a file that was used again since.
+    let slots = [0, 1].map(|index| killed.path().join(format!("checkpoint.{index}")));
+    let generation = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        crate::format::checkpoint::GENERATION.u64(&bytes)
+    };
+    let newer = usize::from(generation(&slots[1]) > generation(&slots[0]));
+    change(&slots[newer], 33);
+    let (store, report) = open(killed.path(), DiskMethod::Posix);
+    assert_eq!(report.damage.len(), 2, "{report:?}");
+    let (_, frames, damage) = replayed(&store, LogId(9), log_options());
+    assert!(damage.is_empty(), "{damage:?}");
+    check_frames(&frames, 100);
+}

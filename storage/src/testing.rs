@@ -1,5 +1,7 @@
-//! Logs and synced writes without streams, for benchmarks and tests of programs that embed the engine.
-//! Not here: the simulated disk (`disk::simulated`).
+//! Logs and synced writes without streams, for benchmarks; the simulated disk, for tests of programs that embed the engine.
+//! Not here: streams on a simulated disk (`volume`).
+
+pub use crate::disk::SimulatedDisk;
 
 use crate::{
     Error, Result, Timestamp,

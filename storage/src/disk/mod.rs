@@ -18,8 +18,8 @@ mod uring;
 pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
 
 #[cfg(any(test, feature = "testing"))]
-pub(crate) use simulated::SimulatedDisk;
-#[cfg(any(test, feature = "testing"))]
+pub use simulated::SimulatedDisk;
+#[cfg(test)]
 pub(crate) use simulated_file::Random;
 
 use crate::{Error, Result, volume::DiskMethod};

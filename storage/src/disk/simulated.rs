@@ -163,13 +163,13 @@ impl State {
 
 /// A disk in memory.
 #[derive(Clone)]
-pub(crate) struct SimulatedDisk {
+pub struct SimulatedDisk {
     state: Arc<Mutex<State>>,
 }
 
 impl SimulatedDisk {
     /// An empty disk.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self::with(seed, Names::new(), Vec::new())
     }
 
@@ -198,47 +198,47 @@ impl SimulatedDisk {
     }
 
     /// The power goes off during the n-th change from the start (writes, syncs, changes of directories).
-    pub(crate) fn crash_at(&self, operation: u64) {
+    pub fn crash_at(&self, operation: u64) {
         self.state().crash_at = Some(operation);
     }
 
     /// Whether it did.
-    pub(crate) fn is_crashed(&self) -> bool {
+    pub fn is_crashed(&self) -> bool {
         self.state().crashed
     }
 
     /// Changes so far.
-    pub(crate) fn operations(&self) -> u64 {
+    pub fn operations(&self) -> u64 {
         self.state().operations
     }
 
     /// A number that two runs share when their changes are the same.
-    pub(crate) fn trace(&self) -> u64 {
+    pub fn trace(&self) -> u64 {
         self.state().trace
     }
 
     /// The next sync fails, and what was to be synced is lost at the next crash.
-    pub(crate) fn fail_next_sync(&self) {
+    pub fn fail_next_sync(&self) {
         self.state().fail_sync = true;
     }
 
     /// The next write that is not a synced one fails.
-    pub(crate) fn fail_next_write(&self) {
+    pub fn fail_next_write(&self) {
         self.state().fail_write = true;
     }
 
     /// Sets how many bytes all files together may have.
-    pub(crate) fn set_capacity(&self, bytes: Option<u64>) {
+    pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
     }
 
     /// Bytes of all files.
-    pub(crate) fn used(&self) -> u64 {
+    pub fn used(&self) -> u64 {
         self.state().used()
     }
 
     /// The files there are.
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+    pub fn paths(&self) -> Vec<PathBuf> {
         let state = self.state();
         let file =
             |(path, node): (&PathBuf, &Node)| matches!(node, Node::File(_)).then(|| path.clone());
@@ -246,7 +246,7 @@ impl SimulatedDisk {
     }
 
     /// Flips a bit of a file, as rot on the medium does.
-    pub(crate) fn flip(&self, path: &Path, bit: u64) {
+    pub fn flip(&self, path: &Path, bit: u64) {
         let mut state = self.state();
         let Some(Node::File(file)) = state.live.get(path).copied() else { return };
         if let Ok(content) = state.content(file) {
@@ -255,7 +255,7 @@ impl SimulatedDisk {
     }
 
     /// Ends the process but not the machine: the next start finds everything written, synced or not.
-    pub(crate) fn kill(&self, seed: u64) -> Self {
+    pub fn kill(&self, seed: u64) -> Self {
         let mut guard = self.state();
         let state = &mut *guard;
         state.crashed = true;
@@ -275,7 +275,7 @@ impl SimulatedDisk {
     }
 
     /// Takes the power off (if it is not) and gives the disk as the next start finds it.
-    pub(crate) fn restart(&self, seed: u64) -> Self {
+    pub fn restart(&self, seed: u64) -> Self {
         let mut guard = self.state();
         let state = &mut *guard;
         state.crashed = true;

@@ -4,7 +4,7 @@
 //! generation counts.
 //! Not here: when a checkpoint is made (`journal::checkpoint`).
 
-use super::{FORMAT_VERSION, checksum, fields::Field};
+use super::{FORMAT_VERSION, NUMBER_MAX, OFFSET_MAX, checksum, fields::Field};
 use crate::log::{LogId, Position, SegmentNumber};
 use std::collections::BTreeMap;
 
@@ -133,6 +133,15 @@ impl Checkpoint {
         };
         if BODY_CRC.u32(bytes) != checksum(0, body) {
             return Err("checksum of the checkpoint's logs does not match");
+        }
+        let numbers = [GENERATION, START_USE, START_ROUND].map(|field| field.u64(bytes));
+        let places = body.chunks_exact(CHECKPOINT_LOG_BYTES).all(|entry| {
+            LOG_OFFSET.u64(entry) <= OFFSET_MAX
+                && LOG_POSITION.u64(entry).max(LOG_SEGMENT.u64(entry)) <= NUMBER_MAX
+        });
+        let start = START_OFFSET.u64(bytes) <= OFFSET_MAX;
+        if !places || !start || numbers.iter().any(|number| *number > NUMBER_MAX) {
+            return Err("checkpoint has impossible values");
         }
         let ends = body
             .chunks_exact(CHECKPOINT_LOG_BYTES)

@@ -4,7 +4,7 @@
 //! pass; the body's does not, so a body can go elsewhere under a new header.
 //! Not here: what is in a record (`stream`), where frames lie (`segment`).
 
-use super::{checksum, fields::Field};
+use super::{NUMBER_MAX, checksum, fields::Field};
 use crate::{Timestamp, limits::FRAME_BYTES_MAX, log::Position};
 use bytes::Bytes;
 
@@ -101,7 +101,12 @@ impl FrameHeader {
         };
         let plain = header.flags == 0 && header.body_bytes == header.records_bytes;
         let longest = header.body_bytes.max(header.records_bytes) as usize;
-        if !(plain || header.flags == FLAG_LZ4) || longest > FRAME_BYTES_MAX || header.count == 0 {
+        if !(plain || header.flags == FLAG_LZ4)
+            || longest > FRAME_BYTES_MAX
+            || header.count == 0
+            || header.base_position.0 > NUMBER_MAX
+            || header.base_sequence > NUMBER_MAX
+        {
             return Err("frame header has impossible values");
         }
         Ok(header)
@@ -123,11 +128,11 @@ impl FrameHeader {
     }
 
     /// The records from a stored body, checked; what is wrong with it otherwise.
-    pub(crate) fn records(&self, body: Bytes, check: bool) -> Result<Bytes, &'static str> {
+    pub(crate) fn records(&self, body: Bytes) -> Result<Bytes, &'static str> {
         if body.len() != self.body_bytes as usize {
             return Err("frame body is cut short");
         }
-        if check && checksum(0, &body) != self.body_crc {
+        if checksum(0, &body) != self.body_crc {
             return Err("checksum of the frame body does not match");
         }
         if self.flags & FLAG_LZ4 == 0 {

@@ -252,12 +252,21 @@ fn impossible_values_are_refused_though_the_checksum_is_right() {
         FrameHeader { records_bytes: huge, flags: FLAG_LZ4, ..good },
         FrameHeader { flags: 2, ..good },
         FrameHeader { count: 0, ..good },
+        FrameHeader { base_position: Position(u64::MAX), ..good },
+        FrameHeader { base_sequence: u64::MAX, ..good },
     ] {
         assert!(FrameHeader::decode(seed, &header.encode(seed)).is_err(), "{header:?}");
     }
+    let place = JournalPlace { use_number: u64::MAX, ..checkpoint().start };
+    let checkpoint = Checkpoint { start: place, ..checkpoint() };
+    assert!(Checkpoint::decode(&checkpoint.encode()).is_err(), "use number");
+    let round = RoundHeader { use_number: u64::MAX, ..round_header() };
+    assert_eq!(RoundHeader::decode(9, &round.encode(9)), None);
+    let entry = EntryHeader { offset: u64::MAX, ..entry() };
+    assert!(EntryHeader::take(&[entry.encode().as_slice(), &[7; 69]].concat()).is_none());
     let lz4 = FrameHeader { records_bytes: 900, flags: FLAG_LZ4, ..good };
-    assert!(lz4.records(bytes::Bytes::from_static(b"hello"), true).is_err(), "no LZ4");
-    assert!(good.records(bytes::Bytes::from_static(b"hellp"), true).is_err(), "checksum");
-    assert!(good.records(bytes::Bytes::from_static(b"hell"), true).is_err(), "length");
-    assert_eq!(good.records(bytes::Bytes::from_static(b"hello"), true).unwrap(), "hello");
+    assert!(lz4.records(bytes::Bytes::from_static(b"hello")).is_err(), "no LZ4");
+    assert!(good.records(bytes::Bytes::from_static(b"hellp")).is_err(), "checksum");
+    assert!(good.records(bytes::Bytes::from_static(b"hell")).is_err(), "length");
+    assert_eq!(good.records(bytes::Bytes::from_static(b"hello")).unwrap(), "hello");
 }

@@ -4,7 +4,7 @@
 //! rises with every reuse of a file and with every opening of the volume, so a round of an earlier use never passes.
 //! Not here: where rounds lie and which of them count (`journal`).
 
-use super::{checksum, fields::Field, segment_header::SegmentId};
+use super::{NUMBER_MAX, OFFSET_MAX, checksum, fields::Field, segment_header::SegmentId};
 use crate::log::{LogId, Position, SegmentNumber};
 
 const MAGIC_VALUE: u32 = u32::from_le_bytes(*b"HWrd");
@@ -68,14 +68,15 @@ impl RoundHeader {
         if MAGIC.u32(bytes) != MAGIC_VALUE || HEADER_CRC.u32(bytes) != crc {
             return None;
         }
-        Some(Self {
+        let header = Self {
             entries: ENTRIES.u32(bytes),
             use_number: USE_NUMBER.u64(bytes),
             round: ROUND.u64(bytes),
             durable_through: DURABLE_THROUGH.u64(bytes),
             body_bytes: BODY_BYTES.u32(bytes),
             body_crc: BODY_CRC.u32(bytes),
-        })
+        };
+        (header.use_number.max(header.round) <= NUMBER_MAX).then_some(header)
     }
 
     /// Bytes that the round takes in the file.
@@ -139,6 +140,9 @@ impl EntryHeader {
             frame_bytes: ENTRY_FRAME_BYTES.u32(bytes),
             flags: ENTRY_FLAGS.u32(bytes),
         };
+        if header.offset > OFFSET_MAX || header.end_position.0 > NUMBER_MAX {
+            return None;
+        }
         let inline =
             if header.flags & ENTRY_FLAG_IN_SEGMENT == 0 { header.frame_bytes as usize } else { 0 };
         let (frame, rest) = rest.split_at_checked(inline)?;

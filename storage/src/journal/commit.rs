@@ -24,12 +24,17 @@ use crossbeam_channel::{Receiver, Sender};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 /// Size that a round is filled to, in bytes.
 const ROUND_BYTES: usize = 1024 * 1024;
 /// Rounds under way at a time.
 pub(crate) const ROUNDS_IN_FLIGHT_MAX: usize = 2;
+/// How long the commit thread waits for room in the journal before it asks again.
+const ROOM_WAIT: Duration = Duration::from_millis(100);
+/// How often it asks while the store is being closed.
+const CLOSING_TRIES_MAX: u32 = 300;
 /// Bytes that a round has beside the records of its only frame.
 const ROUND_OVERHEAD_BYTES: usize = ROUND_HEADER_BYTES + ENTRY_HEADER_BYTES + FRAME_HEADER_BYTES;
 
@@ -321,6 +326,7 @@ impl Committer {
 
     /// The place for a round; waits for a checkpoint where the journal is full.
     fn reserve(&mut self, bytes: u64) -> Result<(Arc<dyn crate::disk::DiskFile>, JournalPlace)> {
+        let mut tries = 0;
         loop {
             let before = self.ring.place().use_number;
             if let Some(found) = self.ring.reserve(&self.shared.space, bytes) {
@@ -334,12 +340,18 @@ impl Committer {
                 self.complete_one()?;
             }
             self.shared.check()?;
+            tries += 1;
+            if self.shared.is_closed() && tries > CLOSING_TRIES_MAX {
+                return Err(Error::ReadOnly(
+                    "the journal is full, and no checkpoint can be made".into(),
+                ));
+            }
             if self.shared.manual {
                 self.checkpointer.run(false)?;
             } else {
                 self.want_checkpoint();
                 // The bound is for a wake-up that came before the wait.
-                let _ = self.room.recv_timeout(std::time::Duration::from_millis(100));
+                let _ = self.room.recv_timeout(ROOM_WAIT);
             }
         }
     }

@@ -77,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) space: RingSpace,
     progress: Mutex<Progress>,
     logs: Mutex<BTreeMap<LogId, Weak<FileLog>>>,
+    log_count: AtomicUsize,
     failure: OnceLock<Error>,
     closed: AtomicBool,
     waiting_bytes: AtomicUsize,
@@ -102,6 +103,7 @@ impl Shared {
             space: RingSpace::default(),
             progress: Mutex::new(progress),
             logs: Mutex::default(),
+            log_count: AtomicUsize::new(0),
             failure: OnceLock::new(),
             closed: AtomicBool::new(false),
             waiting_bytes: AtomicUsize::new(0),
@@ -115,6 +117,19 @@ impl Shared {
 
     pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Weak<FileLog>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs that are open, those that were dropped since the last opening of one included.
+    pub(crate) fn log_count(&self) -> usize {
+        self.log_count.load(Ordering::Relaxed)
+    }
+
+    /// Puts a log among those that are told of failures.
+    pub(crate) fn register(&self, log: &Arc<FileLog>) {
+        let mut logs = self.logs();
+        logs.retain(|_, log| log.strong_count() > 0);
+        logs.insert(log.id, Arc::downgrade(log));
+        self.log_count.store(logs.len(), Ordering::Relaxed);
     }
 
     /// Why the store takes no appends, if it does not.
@@ -132,9 +147,14 @@ impl Shared {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether `close` was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// An error, where nothing can be appended any more.
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { self.check() }
+        if self.is_closed() { Err(Error::Closed) } else { self.check() }
     }
 
     /// Stops all appends for good. The commit thread tells the logs.

@@ -25,8 +25,10 @@ use std::{
     },
 };
 
-/// Bytes of the newest frames that are kept in memory for readers.
+/// Bytes of the newest frames of one log that are kept in memory for readers.
 const RECENT_BYTES_MAX: usize = 1024 * 1024;
+/// The same of all logs together, each with an equal share.
+const RECENT_BYTES_ALL_MAX: usize = 128 * 1024 * 1024;
 
 /// What an appender changes.
 #[derive(Debug)]
@@ -154,7 +156,8 @@ impl FileLog {
             readable.recent_bytes += frame.body.records.len();
             readable.recent.push_back(frame.body);
         }
-        while readable.recent_bytes > RECENT_BYTES_MAX && readable.recent.len() > 1 {
+        let share = RECENT_BYTES_ALL_MAX / self.shared.log_count().max(1);
+        while readable.recent_bytes > share.min(RECENT_BYTES_MAX) {
             let oldest = readable.recent.pop_front();
             readable.recent_bytes -= oldest.map_or(0, |body| body.records.len());
         }
@@ -199,10 +202,7 @@ impl FileLog {
             return Err(damaged("another frame is here"));
         }
         let body = bytes.slice(FRAME_HEADER_BYTES.min(bytes.len())..);
-        let records = header.records(body, !place.is_checked()).map_err(damaged)?;
-        if found.file.is_sealed() {
-            place.set_checked();
-        }
+        let records = header.records(body).map_err(damaged)?;
         Ok(FrameBody {
             base_position: header.base_position,
             base_sequence: header.base_sequence,

@@ -126,7 +126,7 @@ impl Scan {
             return Ok(Ok((header, Err("frame body is cut short"))));
         }
         let body = self.bytes(body_offset, header.body_bytes as usize)?;
-        Ok(Ok((header, header.records(body, true))))
+        Ok(Ok((header, header.records(body))))
     }
 
     /// Runs to the end of the segment.

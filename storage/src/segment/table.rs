@@ -10,17 +10,10 @@ use crate::{
     format::segment_header::SEGMENT_HEADER_BYTES,
     log::{Position, SegmentInfo, SegmentNumber},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
-
-const UNCHECKED: u8 = 0;
-const CHECKED: u8 = 1;
-const LOST: u8 = 2;
+use std::sync::Arc;
 
 /// Where a frame is.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FramePlace {
     /// Position of its first record.
     pub(crate) base_position: Position,
@@ -30,7 +23,7 @@ pub(crate) struct FramePlace {
     pub(crate) offset: u64,
     /// Header and body, in bytes.
     pub(crate) bytes: u32,
-    state: AtomicU8,
+    lost: bool,
 }
 
 const _: () = assert!(size_of::<FramePlace>() == 32);
@@ -38,34 +31,19 @@ const _: () = assert!(size_of::<FramePlace>() == 32);
 impl FramePlace {
     /// A frame as written.
     pub(crate) fn new(position: Position, sequence: u64, offset: u64, bytes: u32) -> Self {
-        Self {
-            base_position: position,
-            base_sequence: sequence,
-            offset,
-            bytes,
-            state: AtomicU8::new(UNCHECKED),
-        }
+        let (base_position, base_sequence) = (position, sequence);
+        Self { base_position, base_sequence, offset, bytes, lost: false }
     }
 
     /// A range that damage took.
     pub(crate) fn lost(position: Position, sequence: u64, offset: u64, bytes: u64) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { state: AtomicU8::new(LOST), ..Self::new(position, sequence, offset, bytes) }
+        Self { lost: true, ..Self::new(position, sequence, offset, bytes) }
     }
 
     /// Whether damage took it.
     pub(crate) fn is_lost(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == LOST
-    }
-
-    /// Whether its body was found good once.
-    pub(crate) fn is_checked(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == CHECKED
-    }
-
-    /// Its body is good.
-    pub(crate) fn set_checked(&self) {
-        self.state.store(CHECKED, Ordering::Relaxed);
+        self.lost
     }
 }
 
@@ -83,7 +61,7 @@ pub(crate) struct SegmentFrames {
     /// Bytes up to the end of its last frame.
     pub(crate) bytes: u64,
     /// Its frames.
-    pub(crate) frames: Vec<Arc<FramePlace>>,
+    pub(crate) frames: Vec<FramePlace>,
 }
 
 impl SegmentFrames {
@@ -106,19 +84,18 @@ impl SegmentFrames {
         }
         self.bytes = place.offset + u64::from(place.bytes);
         self.last_time = self.last_time.max(last_time);
-        self.frames.push(Arc::new(place));
+        self.frames.push(place);
     }
 
     /// Adds a range that damage took, with where it ends.
     pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
         self.bytes = end;
-        self.frames.push(Arc::new(place));
+        self.frames.push(place);
     }
 
     /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
     pub(crate) fn bound_lost(&mut self, base_sequence: u64) {
-        for frame in self.frames.iter_mut().rev() {
-            let Some(frame) = Arc::get_mut(frame).filter(|frame| frame.is_lost()) else { break };
+        for frame in self.frames.iter_mut().rev().take_while(|frame| frame.is_lost()) {
             frame.base_sequence = frame.base_sequence.min(base_sequence);
         }
     }
@@ -130,7 +107,7 @@ pub(crate) struct Lookup {
     /// The segment it is in.
     pub(crate) file: Arc<SegmentFile>,
     /// Where it is there.
-    pub(crate) place: Arc<FramePlace>,
+    pub(crate) place: FramePlace,
 }
 
 /// The frames of a log.
@@ -162,7 +139,7 @@ impl FrameTable {
         candidates.iter().rev().find_map(|segment| {
             let above = segment.frames.partition_point(|frame| frame.base_sequence <= sequence);
             let place = segment.frames.get(above.checked_sub(1)?)?;
-            Some(Lookup { file: Arc::clone(&segment.file), place: Arc::clone(place) })
+            Some(Lookup { file: Arc::clone(&segment.file), place: *place })
         })
     }
 
@@ -176,7 +153,7 @@ impl FrameTable {
             .find_map(|segment| {
                 let above = segment.frames.partition_point(|frame| frame.base_position <= position);
                 let place = segment.frames.get(above.checked_sub(1)?)?;
-                Some(Lookup { file: Arc::clone(&segment.file), place: Arc::clone(place) })
+                Some(Lookup { file: Arc::clone(&segment.file), place: *place })
             })
             .filter(|found| found.place.base_position == position || found.place.is_lost())
     }
