@@ -1,7 +1,7 @@
 //! A durable append with nothing else under way, beside one synced 4 KiB overwrite on the same file system.
 //! The directory is below `HEADWATER_BENCH_DIR` where that is set: a memory file system measures nothing.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headwater_benches::directory;
 use headwater_storage::{
     testing::{Logs, SyncedWrites},
@@ -29,5 +29,29 @@ fn lone(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lone);
+/// A thousand records under way: in one log, and one in each of a thousand.
+fn thousand(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("thousand_under_way");
+    group.throughput(Throughput::Elements(1000));
+    for count in [1, 1000] {
+        let place = directory();
+        let logs = Logs::create(place.path(), DiskMethod::Auto, count).expect("logs");
+        let mut last = vec![0; count as usize];
+        group.bench_function(format!("{count}_logs"), |bencher| {
+            bencher.iter(|| {
+                for index in 0..1000 {
+                    let number = index % last.len();
+                    last[number] = logs.append(number, &[7; 128]).expect("an append");
+                }
+                for (number, position) in last.iter().enumerate() {
+                    logs.wait(number, *position).expect("a commit");
+                }
+            });
+        });
+        logs.close().expect("a clean close");
+    }
+    group.finish();
+}
+
+criterion_group!(benches, lone, thousand);
 criterion_main!(benches);

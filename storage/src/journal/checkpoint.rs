@@ -51,7 +51,8 @@ impl Checkpointer {
         self.shared.check()?;
         let (start, ends, dirty) = {
             let mut progress = self.shared.progress();
-            let dirty = std::mem::take(&mut progress.dirty);
+            let mut dirty: Vec<_> = std::mem::take(&mut progress.dirty).into_iter().collect();
+            dirty.sort_unstable_by_key(|(id, _)| *id);
             (progress.acknowledged, progress.ends.clone(), dirty)
         };
         if !closed && start == state.last && dirty.is_empty() {
@@ -96,11 +97,12 @@ impl Checkpointer {
             let wait_ms = self.shared.sync_interval_ms().min(CHECKPOINT_INTERVAL_MS);
             match commands.recv_timeout(Duration::from_millis(wait_ms)) {
                 Ok(CheckpointCommand::Wanted) => {
-                    if let Err(error) = self.shared.space.grow(&self.shared.disk) {
-                        tracing::warn!(%error, "the journal cannot grow");
-                    }
+                    // Many small checkpoints cost more than a longer journal.
+                    let grown = self.grow();
                     let _ = self.room.try_send(());
-                    self.run_logged();
+                    if !grown || self.shared.space.is_half_full() {
+                        self.run_logged();
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => self.run_logged(),
                 Ok(CheckpointCommand::Interval) => {}
@@ -112,6 +114,14 @@ impl Checkpointer {
                 Ok(CheckpointCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Gives the journal another file if it may have one.
+    fn grow(&self) -> bool {
+        self.shared.space.grow(&self.shared.disk).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the journal cannot grow");
+            false
+        })
     }
 
     fn run_logged(&self) {

@@ -21,11 +21,8 @@ use crate::{
     stream::config::SyncPolicy,
 };
 use crossbeam_channel::{Receiver, Sender};
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use hashbrown::HashMap;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Size that a round is filled to, in bytes.
 const ROUND_BYTES: usize = 1024 * 1024;
@@ -75,7 +72,9 @@ pub(crate) struct Committer {
 struct Build {
     buffer: AlignedBuffer,
     entries: u32,
-    logs: BTreeMap<LogId, (Arc<FileLog>, Written)>,
+    logs: Vec<(Arc<FileLog>, Written)>,
+    /// Where each log is in `logs`.
+    index: HashMap<LogId, usize>,
 }
 
 impl Committer {
@@ -176,7 +175,7 @@ impl Committer {
     /// Builds a round of what the dirty logs have open, and starts its write.
     fn start_round(&mut self) -> Result<()> {
         let buffer = self.pool.pop().unwrap_or_else(|| AlignedBuffer::new(self.round_bytes));
-        let mut build = Build { buffer, entries: 0, logs: BTreeMap::new() };
+        let mut build = Build { buffer, entries: 0, logs: Vec::new(), index: HashMap::new() };
         build.buffer.clear();
         build.buffer.extend(&[0; ROUND_HEADER_BYTES]);
         while let Some(log) = self.dirty.pop_front() {
@@ -276,12 +275,15 @@ impl Committer {
     }
 
     fn add_written(build: &mut Build, log: &Arc<FileLog>, written: WrittenFrame, end: LogEnd) {
-        let (_, all) = build
-            .logs
-            .entry(log.id)
-            .or_insert_with(|| (Arc::clone(log), Written { frames: Vec::new(), end }));
-        all.frames.push(written);
-        all.end = end;
+        let next = build.logs.len();
+        let at = *build.index.entry(log.id).or_insert(next);
+        if at == next {
+            build.logs.push((Arc::clone(log), Written { frames: Vec::new(), end }));
+        }
+        if let Some((_, all)) = build.logs.get_mut(at) {
+            all.frames.push(written);
+            all.end = end;
+        }
     }
 
     /// The log fails alone; its owner is told when the rounds before are acknowledged.
@@ -316,7 +318,7 @@ impl Committer {
         self.flights.push_back(Flight {
             round: place.round,
             next: self.ring.place(),
-            logs: build.logs.into_values().collect(),
+            logs: build.logs,
             done: false,
         });
         self.writer

@@ -116,19 +116,28 @@ impl RingSpace {
         }
     }
 
-    /// Whether so much is in use that a checkpoint is due.
+    /// Whether so much is in use that more files or a checkpoint are due.
     pub(crate) fn is_filling(&self) -> bool {
         let state = self.lock();
         state.free.len() <= state.live.len()
     }
 
-    /// Makes another file, where the journal may grow and has little room.
-    pub(crate) fn grow(&self, disk: &Arc<dyn Disk>) -> Result<()> {
+    /// Whether so much is in use that a checkpoint is due: half of what the journal may have.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let state = self.lock();
+        let live: u64 = state.live.iter().map(|(_, file)| file.bytes).sum();
+        2 * live >= state.bytes_max
+    }
+
+    /// Makes another file, where the journal has little room. False where it may not grow.
+    pub(crate) fn grow(&self, disk: &Arc<dyn Disk>) -> Result<bool> {
         let header = {
             let mut state = self.lock();
-            let full = state.bytes + state.file_bytes > state.bytes_max;
-            if state.free.len() > 1 || state.live.len() < 2 || full {
-                return Ok(());
+            if state.free.len() > 1 {
+                return Ok(true);
+            }
+            if state.bytes + state.file_bytes > state.bytes_max {
+                return Ok(false);
             }
             let number = state.next_number;
             state.next_number += 1;
@@ -140,7 +149,7 @@ impl RingSpace {
         match made {
             Ok(file) => {
                 state.free.push_back(file);
-                Ok(())
+                Ok(true)
             }
             Err(error) => {
                 state.bytes -= header.file_bytes;

@@ -62,7 +62,7 @@ pub(crate) struct Progress {
     /// How far each log is acknowledged.
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
     /// Files written since they were synced.
-    pub(crate) dirty: BTreeMap<SegmentId, Arc<dyn DiskFile>>,
+    pub(crate) dirty: hashbrown::HashMap<SegmentId, Arc<dyn DiskFile>>,
 }
 
 /// What the parts of a store share.
