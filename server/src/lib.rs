@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod jetstream;
 pub mod log;
 pub mod monitoring;
 pub mod network;

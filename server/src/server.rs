@@ -2,13 +2,17 @@
 //! Not here: the command line (`cli`), process signals (`signals`).
 
 use crate::config::Options;
+use crate::config::options::{JetStreamOptions, StorageOptions};
+use crate::jetstream::{self, Identity, JetStream};
 use crate::monitoring;
 use crate::network::{Close, listener};
 use crate::protocol;
 use crate::routing::InternalSubscription;
 use crate::shared::Shared;
+use headwater_storage::{Volume, VolumeOptions};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -59,6 +63,7 @@ pub struct RunningServer {
     client_address: SocketAddr,
     monitoring_address: Option<SocketAddr>,
     services: Vec<InternalSubscription>,
+    jetstream: Option<(Arc<JetStream>, Arc<Volume>)>,
     lame_duck_over: CancellationToken,
 }
 
@@ -79,9 +84,10 @@ impl Server {
         for warning in &shared.options.warnings {
             tracing::warn!("{warning}");
         }
-        if shared.options.jetstream.is_some() {
-            start_jetstream(&shared)?;
-        }
+        let jetstream = match &shared.options.jetstream {
+            Some(options) => Some(start_jetstream(&shared, options).await?),
+            None => None,
+        };
         let services = monitoring::system::start(&shared);
         let monitoring_address = monitoring::start(&shared).await?;
         tokio::spawn(listener::run(shared.clone(), listener));
@@ -92,6 +98,7 @@ impl Server {
             client_address,
             monitoring_address,
             services,
+            jetstream,
             lame_duck_over: CancellationToken::new(),
         })
     }
@@ -141,14 +148,24 @@ impl RunningServer {
         if tokio::time::timeout(STOP_TIMEOUT, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
+        if let Some((jetstream, volume)) = self.jetstream {
+            jetstream.stop().await;
+            let closed = tokio::task::spawn_blocking(move || volume.close()).await;
+            if let Ok(Err(error)) = closed {
+                tracing::error!("the volume was not closed well: {error}");
+            }
+        }
     }
 }
 
 /// Starts JetStream on the options' volume and attaches it to the global account.
-fn start_jetstream(shared: &Arc<Shared>) -> Result<(), StartError> {
+async fn start_jetstream(
+    shared: &Arc<Shared>,
+    options: &JetStreamOptions,
+) -> Result<(Arc<JetStream>, Arc<Volume>), StartError> {
     let storage = &shared.options.storage;
+    let directory = storage.volume_directory();
     if storage.store_dir.is_none() {
-        let directory = storage.volume_directory();
         tracing::warn!(
             "Temporary storage directory used, data could be lost on system reboot: {}",
             directory.display()
@@ -158,7 +175,54 @@ fn start_jetstream(shared: &Arc<Shared>) -> Result<(), StartError> {
     if foreign.exists() {
         tracing::warn!("{} holds data of nats-server, which is not read", foreign.display());
     }
-    Err(StartError::JetStream("it is not built into this version".into()))
+    let volume = open_volume(storage, options, directory.clone()).await?;
+    let info = shared.info();
+    let identity = Identity { name: info.server_name, id: info.server_id };
+    let jetstream = JetStream::start(
+        volume.clone(),
+        identity,
+        jetstream::JetStreamOptions {
+            memory_bytes_max: options.memory_bytes_max,
+            file_bytes_max: options.file_bytes_max,
+            is_strict: options.is_strict,
+            directory,
+        },
+    );
+    jetstream.attach(&shared.accounts.global);
+    shared.set_jetstream_view(jetstream.clone());
+    shared.change_info(|info| info.jetstream = true);
+    Ok((jetstream, volume))
+}
+
+/// Opens the volume, which may have to recover what a crash left, and says what was found.
+async fn open_volume(
+    storage: &StorageOptions,
+    options: &JetStreamOptions,
+    directory: PathBuf,
+) -> Result<Arc<Volume>, StartError> {
+    let refused = |error: String| StartError::JetStream(error);
+    let volume_options = VolumeOptions {
+        disk: storage.disk,
+        sync: storage.sync,
+        memory_bytes_max: options.memory_bytes_max.unwrap_or(u64::MAX),
+        ..VolumeOptions::new(directory)
+    };
+    let opened = tokio::task::spawn_blocking(move || Volume::open(volume_options)).await;
+    let volume = opened
+        .map_err(|error| refused(error.to_string()))?
+        .map_err(|error| refused(error.to_string()))?;
+    tracing::info!("Opened the volume, disk method: {}", volume.disk_method());
+    let report = volume.recovery();
+    if report.unclean {
+        tracing::warn!("Recovered after a crash, {} rounds", report.rounds_replayed);
+    }
+    for damage in &report.damage {
+        tracing::error!("{damage}");
+    }
+    for (stream, error) in &report.unreadable_streams {
+        tracing::error!("stream {stream:?} cannot be opened: {error}");
+    }
+    Ok(Arc::new(volume))
 }
 
 /// Closes all connections over the lame duck duration, after the grace period.

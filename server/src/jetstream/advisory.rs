@@ -1,0 +1,83 @@
+//! Advisories: what happened, told to whoever listens under `$JS.EVENT.ADVISORY`.
+//! Invariant: nothing is built where nobody listens, and no reply waits for an advisory.
+//! Not here: what happened.
+
+use super::tenant::Tenant;
+use super::text_time;
+use crate::routing::{Message, Origin};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+const API_SUBJECT: &str = "$JS.EVENT.ADVISORY.API";
+
+/// What became of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamAction {
+    /// It was created.
+    Create,
+    /// Its configuration was changed.
+    Modify,
+    /// It was deleted.
+    Delete,
+}
+
+/// Tells that a stream was created, changed or deleted.
+pub(crate) fn stream_action(tenant: &Tenant, stream: &str, action: StreamAction) {
+    let (token, word) = match action {
+        StreamAction::Create => ("CREATED", "create"),
+        StreamAction::Modify => ("UPDATED", "modify"),
+        StreamAction::Delete => ("DELETED", "delete"),
+    };
+    let subject = format!("$JS.EVENT.ADVISORY.STREAM.{token}.{stream}");
+    publish(tenant, subject, "stream_action", || json!({"stream": stream, "action": word}));
+}
+
+/// Tells of a request to the API and its answer.
+pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, response: &Bytes) {
+    publish(tenant, API_SUBJECT.to_owned(), "api_audit", || {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut client = Map::new();
+        client.insert("acc".into(), tenant.account.name().into());
+        if origin.client_id != 0 {
+            client.insert("id".into(), origin.client_id.into());
+        }
+        let fields = [
+            ("host", &origin.host),
+            ("user", &origin.user),
+            ("name", &origin.name),
+            ("lang", &origin.language),
+            ("ver", &origin.version),
+        ];
+        for (key, value) in fields {
+            if !value.is_empty() {
+                client.insert(key.into(), Value::from(&**value));
+            }
+        }
+        let mut event = json!({
+            "server": tenant.context.identity.name,
+            "client": client,
+            "subject": text(&request.subject),
+            "response": text(response),
+        });
+        if let (Value::Object(event), false) = (&mut event, request.payload.is_empty()) {
+            event.insert("request".into(), text(&request.payload).into());
+        }
+        event
+    });
+}
+
+fn publish(tenant: &Tenant, subject: String, kind: &str, make: impl FnOnce() -> Value) {
+    if !tenant.account.has_interest(&subject) {
+        return;
+    }
+    let mut event = make();
+    if let Value::Object(event) = &mut event {
+        let kind = format!("io.nats.jetstream.advisory.v1.{kind}");
+        event.insert("type".into(), kind.into());
+        event.insert("id".into(), nuid::next().as_str().into());
+        event.insert("timestamp".into(), text_time::now().into());
+    }
+    let payload = Bytes::from(event.to_string());
+    let subject = Bytes::from(subject);
+    tenant.account.send(&Message { subject, payload, ..Message::default() });
+}

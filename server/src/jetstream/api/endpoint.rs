@@ -1,0 +1,202 @@
+//! Which endpoint a subject stands for, the type of its replies, and its handler.
+//! Not here: direct reads, whose replies are messages (`direct_get`).
+
+use super::{Reply, Request};
+use super::{
+    account_info, messages, stream_change, stream_info, stream_list, stream_purge, unbuilt,
+};
+use serde_json::{Map, Value, json};
+
+/// An endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    AccountInfo,
+    StreamCreate,
+    StreamUpdate,
+    StreamNames,
+    StreamList,
+    StreamInfo,
+    StreamDelete,
+    StreamPurge,
+    MessageGet,
+    MessageDelete,
+    StreamSnapshot,
+    StreamRestore,
+    StreamStepdown,
+    PeerRemove,
+    ConsumerCreate,
+    ConsumerNames,
+    ConsumerList,
+    ConsumerInfo,
+    ConsumerDelete,
+    ConsumerPause,
+    ConsumerReset,
+    ConsumerUnpin,
+    ConsumerStepdown,
+}
+
+/// How many tokens follow the words of a subject.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    Exactly(usize),
+    AtLeast(usize),
+}
+
+use Tail::{AtLeast, Exactly};
+
+const TABLE: &[(&str, Tail, Endpoint)] = &[
+    ("INFO", Exactly(0), Endpoint::AccountInfo),
+    ("STREAM.CREATE", Exactly(1), Endpoint::StreamCreate),
+    ("STREAM.UPDATE", Exactly(1), Endpoint::StreamUpdate),
+    ("STREAM.NAMES", Exactly(0), Endpoint::StreamNames),
+    ("STREAM.LIST", Exactly(0), Endpoint::StreamList),
+    ("STREAM.INFO", Exactly(1), Endpoint::StreamInfo),
+    ("STREAM.DELETE", Exactly(1), Endpoint::StreamDelete),
+    ("STREAM.PURGE", Exactly(1), Endpoint::StreamPurge),
+    ("STREAM.MSG.GET", Exactly(1), Endpoint::MessageGet),
+    ("STREAM.MSG.DELETE", Exactly(1), Endpoint::MessageDelete),
+    ("STREAM.SNAPSHOT", Exactly(1), Endpoint::StreamSnapshot),
+    ("STREAM.RESTORE", Exactly(1), Endpoint::StreamRestore),
+    ("STREAM.LEADER.STEPDOWN", Exactly(1), Endpoint::StreamStepdown),
+    ("STREAM.PEER.REMOVE", Exactly(1), Endpoint::PeerRemove),
+    ("CONSUMER.CREATE", AtLeast(1), Endpoint::ConsumerCreate),
+    ("CONSUMER.DURABLE.CREATE", Exactly(2), Endpoint::ConsumerCreate),
+    ("CONSUMER.NAMES", Exactly(1), Endpoint::ConsumerNames),
+    ("CONSUMER.LIST", Exactly(1), Endpoint::ConsumerList),
+    ("CONSUMER.INFO", Exactly(2), Endpoint::ConsumerInfo),
+    ("CONSUMER.DELETE", Exactly(2), Endpoint::ConsumerDelete),
+    ("CONSUMER.PAUSE", Exactly(2), Endpoint::ConsumerPause),
+    ("CONSUMER.RESET", Exactly(2), Endpoint::ConsumerReset),
+    ("CONSUMER.UNPIN", Exactly(2), Endpoint::ConsumerUnpin),
+    ("CONSUMER.LEADER.STEPDOWN", Exactly(2), Endpoint::ConsumerStepdown),
+];
+
+impl Endpoint {
+    /// The endpoint of a subject without `$JS.API.`, and the stream it names.
+    pub(super) fn find(path: &str) -> Option<(Self, &str)> {
+        TABLE.iter().find_map(|(words, tail, endpoint)| {
+            let rest = path.strip_prefix(words)?;
+            let tokens = match rest.strip_prefix('.') {
+                Some(tokens) => tokens,
+                None if rest.is_empty() => "",
+                None => return None,
+            };
+            let count = if rest.is_empty() { 0 } else { tokens.split('.').count() };
+            let fits = match tail {
+                Exactly(wanted) => count == *wanted,
+                AtLeast(wanted) => count >= *wanted,
+            };
+            fits.then(|| (*endpoint, tokens.split('.').next().unwrap_or_default()))
+        })
+    }
+    /// The last part of the type of its replies.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::AccountInfo => "account_info_response",
+            Self::StreamCreate => "stream_create_response",
+            Self::StreamUpdate => "stream_update_response",
+            Self::StreamNames => "stream_names_response",
+            Self::StreamList => "stream_list_response",
+            Self::StreamInfo => "stream_info_response",
+            Self::StreamDelete => "stream_delete_response",
+            Self::StreamPurge => "stream_purge_response",
+            Self::MessageGet => "stream_msg_get_response",
+            Self::MessageDelete => "stream_msg_delete_response",
+            Self::StreamSnapshot => "stream_snapshot_response",
+            Self::StreamRestore => "stream_restore_response",
+            Self::StreamStepdown => "stream_leader_stepdown_response",
+            Self::PeerRemove => "stream_remove_peer_response",
+            Self::ConsumerCreate => "consumer_create_response",
+            Self::ConsumerNames => "consumer_names_response",
+            Self::ConsumerList => "consumer_list_response",
+            Self::ConsumerInfo => "consumer_info_response",
+            Self::ConsumerDelete => "consumer_delete_response",
+            Self::ConsumerPause => "consumer_pause_response",
+            Self::ConsumerReset => "consumer_reset_response",
+            Self::ConsumerUnpin => "consumer_unpin_response",
+            Self::ConsumerStepdown => "consumer_leader_stepdown_response",
+        }
+    }
+    /// What stands beside the error in a failed reply.
+    pub(super) fn empty_reply(self) -> Map<String, Value> {
+        let value = match self {
+            Self::StreamInfo => json!({"total": 0, "offset": 0, "limit": 0}),
+            Self::StreamNames => json!({"total": 0, "offset": 0, "limit": 0, "streams": null}),
+            Self::StreamList => json!({"total": 0, "offset": 0, "limit": 0, "streams": []}),
+            Self::ConsumerNames | Self::ConsumerList => {
+                json!({"total": 0, "offset": 0, "limit": 0, "consumers": []})
+            }
+            Self::StreamPurge => json!({"purged": 0}),
+            _ => json!({}),
+        };
+        object(value)
+    }
+    /// Does what the request asks for.
+    pub(super) async fn handle(self, request: &Request<'_>) -> Reply {
+        match self {
+            Self::AccountInfo => account_info::handle(request),
+            Self::StreamCreate => stream_change::create(request).await,
+            Self::StreamUpdate => stream_change::update(request).await,
+            Self::StreamDelete => stream_change::delete(request).await,
+            Self::StreamNames => stream_list::names(request),
+            Self::StreamList => stream_list::list(request),
+            Self::StreamInfo => stream_info::handle(request),
+            Self::StreamPurge => stream_purge::handle(request).await,
+            Self::MessageGet => messages::get(request),
+            Self::MessageDelete => messages::delete(request).await,
+            Self::StreamSnapshot | Self::StreamRestore => unbuilt::snapshots(),
+            Self::StreamStepdown | Self::PeerRemove | Self::ConsumerStepdown => unbuilt::clusters(),
+            Self::ConsumerNames | Self::ConsumerList => unbuilt::no_consumers(self, request),
+            Self::ConsumerCreate
+            | Self::ConsumerInfo
+            | Self::ConsumerDelete
+            | Self::ConsumerPause
+            | Self::ConsumerReset
+            | Self::ConsumerUnpin => unbuilt::consumers(),
+        }
+    }
+}
+
+/// The fields of an object.
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_find_their_endpoint() {
+        for (path, expected) in [
+            ("INFO", Some((Endpoint::AccountInfo, ""))),
+            ("INFO.A", None),
+            ("INFOX", None),
+            ("STREAM.CREATE.A", Some((Endpoint::StreamCreate, "A"))),
+            ("STREAM.CREATE", None),
+            ("STREAM.CREATE.A.B", None),
+            ("STREAM.NAMES", Some((Endpoint::StreamNames, ""))),
+            ("STREAM.MSG.GET.A", Some((Endpoint::MessageGet, "A"))),
+            ("STREAM.FOO.A", None),
+            ("CONSUMER.CREATE.A", Some((Endpoint::ConsumerCreate, "A"))),
+            ("CONSUMER.CREATE.A.c.f.>", Some((Endpoint::ConsumerCreate, "A"))),
+            ("CONSUMER.FOO.A", None),
+            ("META.LEADER.STEPDOWN", None),
+            ("", None),
+        ] {
+            assert_eq!(Endpoint::find(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_endpoint_has_a_type_of_its_own() {
+        let mut kinds: Vec<_> = TABLE.iter().map(|(_, _, endpoint)| endpoint.kind()).collect();
+        kinds.sort_unstable();
+        let count = kinds.len();
+        kinds.dedup();
+        assert_eq!(kinds.len() + 1, count, "two subjects create consumers");
+    }
+}

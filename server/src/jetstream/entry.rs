@@ -1,0 +1,80 @@
+//! One stream of an account: the engine's stream, its configuration, what captures its subjects, and its copies.
+//! Not here: how any of these is changed (`lifecycle`).
+
+use super::config::StreamConfig;
+use super::copies::Copies;
+use super::publish::Publisher;
+use crate::routing::{Account, InternalSubscription};
+use headwater_storage::Stream;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// One stream of an account.
+pub(crate) struct Entry {
+    /// The engine's stream.
+    pub(crate) stream: Arc<Stream>,
+    /// What it copies. Held over waits, so it has the lock of the runtime.
+    pub(crate) copies: tokio::sync::Mutex<Copies>,
+    publisher: Arc<Publisher>,
+    config: RwLock<Arc<StreamConfig>>,
+    captures: Mutex<Vec<(String, InternalSubscription)>>,
+    statuses: Mutex<super::copies::Statuses>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({:?})", self.config().name)
+    }
+}
+
+impl Entry {
+    /// A stream that captures nothing yet.
+    pub(crate) fn new(
+        stream: Arc<Stream>,
+        config: Arc<StreamConfig>,
+        runtime: tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        let publisher = Publisher::new(stream.clone(), &config, runtime);
+        Arc::new(Self {
+            stream,
+            copies: tokio::sync::Mutex::default(),
+            publisher,
+            config: RwLock::new(config),
+            captures: Mutex::default(),
+            statuses: Mutex::default(),
+        })
+    }
+    /// Its configuration now.
+    pub(crate) fn config(&self) -> Arc<StreamConfig> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Goes by another configuration from now on.
+    pub(crate) fn set_config(&self, config: Arc<StreamConfig>) {
+        self.publisher.configure(&config);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+    /// Captures the subjects of its configuration, and no others any more.
+    pub(crate) fn capture(&self, account: &Arc<Account>) {
+        let config = self.config();
+        let mut captures = self.captures.lock().unwrap_or_else(PoisonError::into_inner);
+        captures.retain(|(subject, _)| config.subjects.contains(subject));
+        for subject in &config.subjects {
+            if !captures.iter().any(|(captured, _)| captured == subject) {
+                let handler = self.publisher.clone();
+                captures.push((subject.clone(), account.subscribe(subject, handler)));
+            }
+        }
+    }
+    /// Captures nothing any more.
+    pub(crate) fn release(&self) {
+        self.captures.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+    /// How its copies go, to be asked without waiting.
+    pub(crate) fn statuses(&self) -> super::copies::Statuses {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Notes what tells how its copies go.
+    pub(crate) fn set_statuses(&self, statuses: super::copies::Statuses) {
+        *self.statuses.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
+    }
+}

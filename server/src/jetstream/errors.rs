@@ -1,0 +1,155 @@
+//! The errors of the JetStream API: one table of HTTP-like code, error code and text, all as nats-server gives them.
+//! Not here: which request gets which (`validate`, `api`, `publish`).
+
+use headwater_storage::Error as StorageError;
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// An error as it stands in a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApiError {
+    /// Class, as in HTTP.
+    pub code: u16,
+    /// Which error it is; clients switch on it.
+    pub err_code: u16,
+    /// For people.
+    pub description: Cow<'static, str>,
+}
+
+const fn error(code: u16, err_code: u16, description: &'static str) -> ApiError {
+    ApiError { code, err_code, description: Cow::Borrowed(description) }
+}
+
+macro_rules! table {
+    ($($name:ident = $code:literal $err_code:literal $text:literal;)*) => {
+        $(#[doc = $text] pub const $name: ApiError = error($code, $err_code, $text);)*
+    };
+}
+
+table! {
+    ACCOUNT_RESOURCES_EXCEEDED = 400 10002 "resource limits exceeded for account";
+    BAD_REQUEST = 400 10003 "bad request";
+    CLUSTER_REQUIRED = 503 10010 "JetStream clustering support required";
+    INSUFFICIENT_RESOURCES = 503 10023 "insufficient resources";
+    MEMORY_RESOURCES_EXCEEDED = 500 10028 "insufficient memory resources available";
+    MIRROR_MESSAGE_SIZE = 400 10030 "stream mirror must have max message size >= source";
+    MIRROR_WITH_SOURCES = 400 10031 "stream mirrors can not also contain other sources";
+    MIRROR_WITH_SUBJECTS = 400 10034 "stream mirrors can not contain subjects";
+    NO_MESSAGE_FOUND = 404 10037 "no message found";
+    NOT_EMPTY_REQUEST = 400 10038 "expected an empty request payload";
+    SOURCE_MESSAGE_SIZE = 400 10046 "stream source must have max message size >= target";
+    STORAGE_RESOURCES_EXCEEDED = 500 10047 "insufficient storage resources available";
+    MESSAGE_EXCEEDS_MAXIMUM = 400 10054 "message size exceeds maximum allowed";
+    MIRROR_NOT_UPDATABLE = 400 10055 "stream mirror configuration can not be updated";
+    STREAM_MISMATCH = 400 10056 "stream name in subject does not match request";
+    STREAM_NAME_EXISTS = 400 10058 "stream name already in use with a different configuration";
+    STREAM_NOT_FOUND = 404 10059 "stream not found";
+    EXPECTED_STREAM = 400 10060 "expected stream does not match";
+    SUBJECT_OVERLAP = 400 10065 "subjects overlap with an existing stream";
+    REPLICAS_NOT_SUPPORTED = 500 10074 "replicas > 1 not supported in non-clustered mode";
+    HEADERS_EXCEED_MAXIMUM = 400 10097 "header size exceeds maximum allowed of 64k";
+    SEALED = 400 10109 "invalid operation on sealed stream";
+    PURGE_DENIED = 500 10110 "stream purge not permitted";
+    ROLLUP_DENIED = 500 10111 "rollup not permitted";
+    STREAM_NAME_PATH = 400 10128 "Stream name can not contain path separators";
+    REPLICAS_NEGATIVE = 400 10133 "replicas count cannot be negative";
+    SOURCE_DUPLICATE = 400 10140 "duplicate source configuration detected";
+    SOURCE_NAME = 400 10141 "sourced stream name is invalid";
+    MIRROR_NAME = 400 10142 "mirrored stream name is invalid";
+    MIRROR_WITH_FIRST_SEQUENCE = 400 10143 "stream mirrors can not have first sequence configured";
+    SOURCE_FILTER_AND_TRANSFORMS = 400 10144
+        "source with multiple subject transforms cannot also have a single subject filter";
+    SOURCE_FILTERS_OVERLAP = 400 10147 "source filters can not overlap";
+    MIRROR_FILTER_AND_TRANSFORMS = 400 10150
+        "mirror with multiple subject transforms cannot also have a single subject filter";
+    MIRROR_FILTERS_OVERLAP = 400 10152 "mirror subject filters can not overlap";
+    TTL_DISABLED = 400 10166 "per-message TTL is disabled";
+    TOO_MANY_REQUESTS = 429 10167 "too many requests";
+    COUNTERS_DISABLED = 400 10168 "message counters is disabled";
+    MIRROR_WITH_COUNTERS = 400 10173 "stream mirrors can not also calculate counters";
+    ATOMIC_PUBLISH_DISABLED = 400 10174 "atomic publish is disabled";
+    REQUIRED_API_LEVEL = 412 10185 "JetStream minimum api level required";
+    MIRROR_WITH_SCHEDULES = 400 10186 "stream mirrors can not also schedule messages";
+    SOURCE_WITH_SCHEDULES = 400 10187 "stream source can not also schedule messages";
+    SCHEDULES_DISABLED = 400 10188 "message schedules is disabled";
+    EXPECTED_SUBJECT_SEQUENCE_MISSING = 400 10193
+        "missing sequence for expected last sequence per subject";
+    MIRROR_WITH_ATOMIC = 400 10198 "stream mirrors can not also use atomic publishing";
+    MIRROR_WITH_BATCHED = 400 10209 "stream mirrors can not also use batch publishing";
+    MIRROR_CONSUMER = 400 10213 "stream mirror consumer config is invalid";
+    SOURCE_CONSUMER = 400 10215 "stream source consumer config is invalid";
+    SOURCE_CONSUMER_DUPLICATE = 400 10216 "duplicate stream source consumer detected";
+    SOURCE_HEADER_REFUSED = 400 10227 "message stream source header is not allowed";
+    CONSUMERS_NOT_BUILT = 501 10039 "consumers are not built into this server";
+    SNAPSHOTS_NOT_BUILT = 501 10039 "snapshot and restore are not built into this server";
+}
+
+impl ApiError {
+    /// An error whose text holds a detail.
+    pub fn with(code: u16, err_code: u16, description: String) -> Self {
+        Self { code, err_code, description: Cow::Owned(description) }
+    }
+    /// A configuration that cannot be.
+    pub fn config(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 500, err_code: 10052, description: reason.into() }
+    }
+    /// A setting of nats-server that this server does not have.
+    pub fn not_supported(what: &str) -> Self {
+        Self::config(format!("{what} is not supported by this server"))
+    }
+    /// A body that is not what the endpoint takes.
+    pub fn json(reason: impl std::fmt::Display) -> Self {
+        Self::with(400, 10025, format!("invalid JSON: {reason}"))
+    }
+    /// A field that no endpoint of this kind has.
+    pub fn unknown_field(name: &str) -> Self {
+        Self::json(format_args!("json: unknown field {name:?}"))
+    }
+    /// What pedantic requests are refused for.
+    pub fn pedantic(reason: &str) -> Self {
+        Self::with(400, 10157, format!("pedantic mode: {reason}"))
+    }
+    /// The last sequence is not the expected one.
+    pub fn wrong_last_sequence(actual: u64) -> Self {
+        Self::with(400, 10071, format!("wrong last sequence: {actual}"))
+    }
+    /// The last message id is not the expected one.
+    pub fn wrong_last_message_id(actual: &str) -> Self {
+        Self::with(400, 10070, format!("wrong last msg ID: {actual}"))
+    }
+    /// What a publisher is told when the engine refuses the message.
+    pub fn of_append(error: &StorageError) -> Self {
+        match error {
+            StorageError::MessageTooLarge { .. } => MESSAGE_EXCEEDS_MAXIMUM,
+            StorageError::WrongLastSequence { actual } => Self::wrong_last_sequence(*actual),
+            StorageError::WrongLastMessageId { actual } => Self::wrong_last_message_id(actual),
+            StorageError::Sealed => SEALED,
+            StorageError::RollupDenied => ROLLUP_DENIED,
+            StorageError::Busy => TOO_MANY_REQUESTS,
+            StorageError::NoSpace => INSUFFICIENT_RESOURCES,
+            other => Self::with(503, 10077, other.to_string()),
+        }
+    }
+    /// What an API request is told when the engine fails it; `err_code` is that of the endpoint.
+    pub fn of_storage(error: &StorageError, err_code: u16) -> Self {
+        match error {
+            StorageError::Sealed => SEALED,
+            StorageError::PurgeDenied => PURGE_DENIED,
+            StorageError::NoSpace => INSUFFICIENT_RESOURCES,
+            StorageError::StreamNotFound(_) | StorageError::Closed => STREAM_NOT_FOUND,
+            other => Self::with(500, err_code, other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stand_in_the_order_of_nats_server() {
+        let text = serde_json::to_string(&ApiError::wrong_last_sequence(1)).unwrap();
+        let expected = r#"{"code":400,"err_code":10071,"description":"wrong last sequence: 1"}"#;
+        assert_eq!(text, expected);
+    }
+}

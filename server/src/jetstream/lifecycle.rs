@@ -1,0 +1,106 @@
+//! Creating, changing and deleting streams: verdicts, then the engine, then what captures and copies.
+//! Invariant: one change at a time in an account, so that verdicts hold until they are acted on.
+//! Not here: requests and replies (`api`), verdicts (`validate`).
+
+use super::advisory::{self, StreamAction};
+use super::config::{ConfigRequest, StreamConfig};
+use super::copies;
+use super::entry::Entry;
+use super::errors::{self, ApiError};
+use super::tenant::Tenant;
+use super::validate;
+use headwater_storage::Error as StorageError;
+use std::sync::Arc;
+
+/// Error code of a stream that the engine cannot create.
+const CREATE_FAILED: u16 = 10049;
+/// Error code of an update that the engine refuses.
+const UPDATE_FAILED: u16 = 10069;
+/// Error code of a delete that the engine refuses.
+const DELETE_FAILED: u16 = 10067;
+
+/// Creates a stream, or finds that it is there with the same configuration.
+pub(crate) async fn create(
+    tenant: &Arc<Tenant>,
+    name: &str,
+    request: &ConfigRequest,
+) -> Result<Arc<Entry>, ApiError> {
+    validate::before_create(name, &request.config)?;
+    let _changing = tenant.changing.lock().await;
+    let config = validate::check(request, &|name| tenant.config(name))?;
+    if let Some(entry) = tenant.entry(name) {
+        let is_same = *entry.config() == config;
+        return if is_same { Ok(entry) } else { Err(errors::STREAM_NAME_EXISTS) };
+    }
+    fits(tenant, &config)?;
+    validate::unusable_filters(&config)?;
+    validate::refuse_unbuilt(&config)?;
+    let stored = config.engine(tenant.stored_name(name));
+    let created = tenant.context.volume.create_stream(stored).await;
+    let stream = created.map_err(|error| match error {
+        StorageError::StreamExists(_) => errors::STREAM_NAME_EXISTS,
+        other => ApiError::of_storage(&other, CREATE_FAILED),
+    })?;
+    let entry = Entry::new(stream, Arc::new(config), tenant.context.runtime.clone());
+    entry.capture(&tenant.account);
+    tenant.insert(name, entry.clone());
+    copies::follow_config(tenant.clone(), entry.clone()).await;
+    advisory::stream_action(tenant, name, StreamAction::Create);
+    Ok(entry)
+}
+
+/// Changes a stream's configuration.
+pub(crate) async fn update(
+    tenant: &Arc<Tenant>,
+    name: &str,
+    request: &ConfigRequest,
+) -> Result<Arc<Entry>, ApiError> {
+    let _changing = tenant.changing.lock().await;
+    let config = validate::check(request, &|name| tenant.config(name))?;
+    if config.name != name {
+        return Err(errors::STREAM_MISMATCH);
+    }
+    validate::mirror_direct(&config)?;
+    validate::replicas(&config)?;
+    let entry = tenant.entry(name).ok_or(errors::STREAM_NOT_FOUND)?;
+    let old = entry.config();
+    let config = validate::updated(&old, config)?;
+    fits(tenant, &config)?;
+    validate::unusable_filters(&config)?;
+    validate::refuse_unbuilt(&config)?;
+    let mut stored = config.engine(tenant.stored_name(name));
+    stored.first_sequence = entry.stream.config().first_sequence;
+    let updated = entry.stream.update(stored).await;
+    updated.map_err(|error| ApiError::of_storage(&error, UPDATE_FAILED))?;
+    entry.set_config(Arc::new(config));
+    copies::follow_config(tenant.clone(), entry.clone()).await;
+    entry.capture(&tenant.account);
+    advisory::stream_action(tenant, name, StreamAction::Modify);
+    Ok(entry)
+}
+
+/// Deletes a stream.
+pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiError> {
+    let _changing = tenant.changing.lock().await;
+    let entry = tenant.entry(name).ok_or(errors::STREAM_NOT_FOUND)?;
+    entry.release();
+    entry.copies.lock().await.stop().await;
+    let deleted = tenant.context.volume.delete_stream(&tenant.stored_name(name)).await;
+    if let Err(error) = deleted {
+        entry.capture(&tenant.account);
+        copies::follow_config(tenant.clone(), entry).await;
+        return Err(ApiError::of_storage(&error, DELETE_FAILED));
+    }
+    tenant.remove(name);
+    advisory::stream_action(tenant, name, StreamAction::Delete);
+    Ok(())
+}
+
+/// Whether a stream can stand beside the others: bytes set aside, and subjects.
+fn fits(tenant: &Tenant, config: &StreamConfig) -> Result<(), ApiError> {
+    let others = tenant.other_configs(&config.name);
+    tenant.context.bounds.check(config, others.iter().map(AsRef::as_ref))?;
+    let is_taken =
+        |other: &Arc<StreamConfig>| validate::overlaps_others(&config.subjects, &other.subjects);
+    if others.iter().any(is_taken) { Err(errors::SUBJECT_OVERLAP) } else { Ok(()) }
+}

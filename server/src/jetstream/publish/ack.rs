@@ -1,0 +1,53 @@
+//! Acknowledgements, byte for byte as nats-server writes them.
+//! Not here: when they are sent.
+
+use super::settings::Settings;
+use crate::jetstream::errors::ApiError;
+use crate::routing::Message;
+use bytes::Bytes;
+use headwater_storage::Appended;
+
+/// Longest number and what follows it.
+const END_BYTES: usize = 48;
+
+/// The message is stored, or was before.
+pub(super) fn accepted(settings: &Settings, appended: &Appended) -> Bytes {
+    let mut text = Vec::with_capacity(settings.ack_start.len() + END_BYTES);
+    text.extend_from_slice(&settings.ack_start);
+    text.extend_from_slice(itoa::Buffer::new().format(appended.sequence).as_bytes());
+    text.extend_from_slice(if appended.duplicate { b",\"duplicate\": true}" } else { b"}" });
+    Bytes::from(text)
+}
+
+/// The message is refused.
+pub(super) fn refused(settings: &Settings, error: &ApiError) -> Bytes {
+    let error = serde_json::to_string(error).unwrap_or_default();
+    Bytes::from(format!("{{\"error\":{error},\"stream\":{},\"seq\":0}}", settings.name_json))
+}
+
+/// The message that carries an acknowledgement.
+pub(super) fn message(reply: Bytes, payload: Bytes) -> Message {
+    Message { subject: reply, payload, ..Message::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jetstream::config::StreamConfig;
+    use crate::jetstream::errors;
+    use headwater_storage::Timestamp;
+
+    #[test]
+    fn bytes() {
+        let config = StreamConfig { name: "A".into(), ..StreamConfig::default() };
+        let settings = Settings::new(&config);
+        let ack = |sequence, duplicate| {
+            accepted(&settings, &Appended { sequence, duplicate, time: Timestamp(0) })
+        };
+        assert_eq!(ack(1, false), r#"{"stream":"A","seq":1}"#);
+        let longest = r#"{"stream":"A","seq":18446744073709551615,"duplicate": true}"#;
+        assert_eq!(ack(u64::MAX, true), longest);
+        let error = r#"{"error":{"code":400,"err_code":10109,"description":"invalid operation on sealed stream"},"stream":"A","seq":0}"#;
+        assert_eq!(refused(&settings, &errors::SEALED), error);
+    }
+}

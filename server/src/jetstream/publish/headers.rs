@@ -1,0 +1,120 @@
+//! The headers that mean something to a stream, found in one pass. Names are compared with case, the first one wins.
+//! Not here: what they do.
+
+use crate::protocol::headers;
+use bytes::{Bytes, BytesMut};
+
+const VERSION: &[u8] = b"NATS/1.0";
+
+/// Headers of a publish. A header without a value counts as absent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Headers<'a> {
+    pub(super) message_id: Option<&'a [u8]>,
+    pub(super) expected_stream: Option<&'a [u8]>,
+    /// The inner value is none where it is not a number.
+    pub(super) expected_sequence: Option<Option<u64>>,
+    pub(super) expected_subject_sequence: Option<Option<u64>>,
+    pub(super) expected_subject: Option<&'a [u8]>,
+    pub(super) expected_message_id: Option<&'a [u8]>,
+    pub(super) rollup: Option<&'a [u8]>,
+    pub(super) has_ttl: bool,
+    pub(super) has_batch: bool,
+    pub(super) has_increment: bool,
+    pub(super) has_schedule: bool,
+    pub(super) has_source: bool,
+}
+
+impl<'a> Headers<'a> {
+    /// Reads a header block.
+    pub(super) fn read(block: &'a [u8]) -> Self {
+        let mut found = Self::default();
+        for line in headers::lines(block) {
+            let Some(rest) = line.strip_prefix(b"Nats-") else { continue };
+            let Some(colon) = memchr::memchr(b':', rest) else { continue };
+            let Some((name, value)) = rest.split_at_checked(colon) else { continue };
+            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            if !value.is_empty() {
+                found.take(name, value);
+            }
+        }
+        found
+    }
+
+    fn take(&mut self, name: &[u8], value: &'a [u8]) {
+        match name {
+            b"Msg-Id" => set(&mut self.message_id, value),
+            b"Expected-Stream" => set(&mut self.expected_stream, value),
+            b"Expected-Last-Sequence" => set(&mut self.expected_sequence, number(value)),
+            b"Expected-Last-Subject-Sequence" => {
+                set(&mut self.expected_subject_sequence, number(value));
+            }
+            b"Expected-Last-Subject-Sequence-Subject" => set(&mut self.expected_subject, value),
+            b"Expected-Last-Msg-Id" => set(&mut self.expected_message_id, value),
+            b"Rollup" => set(&mut self.rollup, value),
+            b"TTL" => self.has_ttl = true,
+            b"Batch-Id" => self.has_batch = true,
+            b"Incr" => self.has_increment = true,
+            b"Schedule" => self.has_schedule = true,
+            b"Stream-Source" => self.has_source = true,
+            _ => {}
+        }
+    }
+}
+
+fn set<T>(slot: &mut Option<T>, value: T) {
+    slot.get_or_insert(value);
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    let is_digits = value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value).ok().filter(|_| is_digits)?.parse().ok()
+}
+
+/// The block without the code and text of a status line, which must not be stored.
+pub(super) fn without_status(block: &Bytes) -> Bytes {
+    let Some(rest) = block.strip_prefix(VERSION) else { return block.clone() };
+    if rest.starts_with(b"\r\n") {
+        return block.clone();
+    }
+    let Some(end) = memchr::memmem::find(rest, b"\r\n") else { return block.clone() };
+    let mut plain = BytesMut::with_capacity(block.len());
+    plain.extend_from_slice(VERSION);
+    plain.extend_from_slice(rest.get(end..).unwrap_or_default());
+    plain.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found() {
+        let block = b"NATS/1.0\r\nNats-Msg-Id: a\r\nnats-ttl: 1\r\nNats-Msg-Id: b\r\n\
+            Nats-Expected-Last-Sequence: x\r\nNats-Expected-Last-Subject-Sequence: 18446744073709551615\r\n\
+            Nats-Rollup: \r\nNats-Expected-Stream:S\r\nK: V\r\n\r\n";
+        let expected = Headers {
+            message_id: Some(b"a"),
+            expected_stream: Some(b"S"),
+            expected_sequence: Some(None),
+            expected_subject_sequence: Some(Some(u64::MAX)),
+            ..Headers::default()
+        };
+        assert_eq!(Headers::read(block), expected);
+        for odd in [&b""[..], b"\r\n", b"NATS/1.0", b"NATS/1.0\r\nNats-", b"Nats-TTL: 1"] {
+            assert_eq!(Headers::read(odd), Headers::default());
+        }
+    }
+
+    #[test]
+    fn status_lines_go() {
+        for (block, expected) in [
+            ("NATS/1.0\r\n\r\n", "NATS/1.0\r\n\r\n"),
+            ("NATS/1.0 503\r\nK: V\r\n\r\n", "NATS/1.0\r\nK: V\r\n\r\n"),
+            ("NATS/1.0 100 Idle\r\n\r\n", "NATS/1.0\r\n\r\n"),
+            ("NATS/1.0 1", "NATS/1.0 1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_status(&Bytes::from(block)), expected);
+        }
+    }
+}

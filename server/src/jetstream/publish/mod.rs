@@ -1,0 +1,254 @@
+//! Publishing into a stream: header checks in nats-server's order, the append, the acknowledgement.
+//!
+//! Runs on the publisher's task up to the append and on the engine's commit thread from there. Nothing here waits.
+//! A publisher that asked for an answer gets one, whatever happens, unless the stream says `no_ack`.
+//! Not here: what the engine checks itself (sequences, ids, limits).
+
+mod ack;
+mod headers;
+pub(crate) mod republish;
+mod settings;
+
+use super::config::StreamConfig;
+use super::errors::{self, ApiError};
+use crate::routing::{Account, Handler, Message, Origin};
+use bytes::Bytes;
+use headers::Headers;
+use headwater_storage::message::{Expect, Rollup};
+use headwater_storage::{NewMessage, Stream, subject};
+use settings::Settings;
+use std::cell::Cell;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Largest header block of a stored message.
+const HEADER_BYTES_MAX: usize = 65_535;
+
+thread_local! {
+    /// Set while the engine calls back: another append from here has to go to another thread.
+    static IS_IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Captures what is published on a stream's subjects.
+pub(crate) struct Publisher {
+    stream: Arc<Stream>,
+    settings: RwLock<Arc<Settings>>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Publisher {
+    /// For one stream.
+    pub(crate) fn new(
+        stream: Arc<Stream>,
+        config: &StreamConfig,
+        runtime: tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        let settings = RwLock::new(Arc::new(Settings::new(config)));
+        Arc::new(Self { stream, settings, runtime })
+    }
+    /// Goes by another configuration from now on.
+    pub(crate) fn configure(&self, config: &StreamConfig) {
+        let settings = Arc::new(Settings::new(config));
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    fn publish(&self, account: &Arc<Account>, message: &Message) {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let reply = if settings.no_ack { Bytes::new() } else { message.reply.clone() };
+        match prepare(&self.stream, &settings, message) {
+            Ok(new) => self.append(account.clone(), settings, new, reply),
+            Err(error) if !reply.is_empty() => {
+                account.send(&ack::message(reply, ack::refused(&settings, &error)));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn append(
+        &self,
+        account: Arc<Account>,
+        settings: Arc<Settings>,
+        new: NewMessage,
+        reply: Bytes,
+    ) {
+        let again = settings.republish.as_ref().map(|republish| {
+            republish.look_up(&self.stream, &new.subject);
+            (new.subject.clone(), new.headers.clone(), new.payload.clone())
+        });
+        self.stream.append_with(new, move |result| {
+            let outer = IS_IN_CALLBACK.replace(true);
+            if !reply.is_empty() {
+                let payload = match &result {
+                    Ok(appended) => ack::accepted(&settings, appended),
+                    Err(error) => ack::refused(&settings, &ApiError::of_append(error)),
+                };
+                account.send(&ack::message(reply, payload));
+            }
+            if let (Some(republish), Some(stored), Ok(appended)) =
+                (&settings.republish, &again, &result)
+                && !appended.duplicate
+            {
+                republish.send(&account, &settings.name, stored, appended);
+            }
+            IS_IN_CALLBACK.set(outer);
+        });
+    }
+}
+
+impl Handler for Publisher {
+    fn deliver(&self, account: &Arc<Account>, message: &Message, _origin: &Arc<Origin>) {
+        if !IS_IN_CALLBACK.get() {
+            return self.publish(account, message);
+        }
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let captured = Self {
+            stream: self.stream.clone(),
+            settings: RwLock::new(settings),
+            runtime: self.runtime.clone(),
+        };
+        let (account, message) = (account.clone(), message.clone());
+        self.runtime.spawn(async move { captured.publish(&account, &message) });
+    }
+}
+
+/// Checks a message and makes the append of it.
+fn prepare(
+    stream: &Stream,
+    settings: &Settings,
+    message: &Message,
+) -> Result<NewMessage, ApiError> {
+    let new = NewMessage {
+        subject: settings.transformed(&message.subject),
+        headers: headers::without_status(&message.headers),
+        payload: message.payload.clone(),
+        ..NewMessage::default()
+    };
+    let bytes = new.headers.len() + new.payload.len();
+    if settings.message_bytes_max.is_some_and(|max| bytes > max) {
+        return Err(errors::MESSAGE_EXCEEDS_MAXIMUM);
+    }
+    if new.headers.len() > HEADER_BYTES_MAX {
+        return Err(errors::HEADERS_EXCEED_MAXIMUM);
+    }
+    if settings.sealed {
+        return Err(errors::SEALED);
+    }
+    if new.headers.is_empty() {
+        return Ok(new);
+    }
+    with_headers(stream, settings, new)
+}
+
+fn with_headers(
+    stream: &Stream,
+    settings: &Settings,
+    mut new: NewMessage,
+) -> Result<NewMessage, ApiError> {
+    let block = new.headers.clone();
+    let headers = Headers::read(&block);
+    if headers.has_batch {
+        return Err(errors::ATOMIC_PUBLISH_DISABLED);
+    }
+    if headers.has_increment {
+        return Err(errors::COUNTERS_DISABLED);
+    }
+    if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
+        return Err(errors::EXPECTED_STREAM);
+    }
+    if headers.has_ttl {
+        return Err(errors::TTL_DISABLED);
+    }
+    new.expect = expectations(stream, &headers, &new.subject)?;
+    let refused = if headers.has_schedule {
+        Some(errors::SCHEDULES_DISABLED)
+    } else if headers.has_source {
+        Some(errors::SOURCE_HEADER_REFUSED)
+    } else {
+        None
+    };
+    if let Some(error) = refused {
+        unmet(stream, &new.expect).map_or(Ok(()), Err)?;
+        return Err(error);
+    }
+    new.message_id = headers.message_id.map(Bytes::copy_from_slice);
+    if let Some(value) = headers.rollup {
+        new.rollup = Some(rollup(stream, settings, &new, value)?);
+    }
+    Ok(new)
+}
+
+/// What the publisher expects of the stream. What is not a number is expected to be something that cannot be.
+fn expectations(
+    stream: &Stream,
+    headers: &Headers<'_>,
+    subject: &Bytes,
+) -> Result<Expect, ApiError> {
+    let mut expect = Expect::default();
+    if let Some(number) = headers.expected_subject_sequence {
+        let filter = match headers.expected_subject {
+            Some(filter) => Bytes::copy_from_slice(filter),
+            None => subject.clone(),
+        };
+        let is_filter = std::str::from_utf8(&filter).is_ok_and(subject::is_valid);
+        match number.filter(|_| is_filter) {
+            Some(number) => expect.last_subject_sequence = Some((filter, number)),
+            None if number == Some(0) => {}
+            None => {
+                let actual = if is_filter { last_of(stream, &filter) } else { 0 };
+                return Err(ApiError::wrong_last_sequence(actual));
+            }
+        }
+    } else if headers.expected_subject.is_some() {
+        return Err(errors::EXPECTED_SUBJECT_SEQUENCE_MISSING);
+    }
+    match headers.expected_sequence {
+        None => {}
+        Some(Some(number)) => expect.last_sequence = Some(number),
+        Some(None) => return Err(ApiError::wrong_last_sequence(stream.committed_sequence())),
+    }
+    expect.last_message_id = headers.expected_message_id.map(Bytes::copy_from_slice);
+    Ok(expect)
+}
+
+fn last_of(stream: &Stream, filter: &[u8]) -> u64 {
+    let filter = std::str::from_utf8(filter).unwrap_or_default();
+    let last = stream.last_by_subject(filter).ok().flatten();
+    last.map_or(0, |message| message.sequence)
+}
+
+/// The expectation about sequences that does not hold now: it is the answer when another, later check fails as well.
+fn unmet(stream: &Stream, expect: &Expect) -> Option<ApiError> {
+    if let Some((filter, expected)) = &expect.last_subject_sequence {
+        let actual = last_of(stream, filter);
+        if actual != *expected {
+            return Some(ApiError::wrong_last_sequence(actual));
+        }
+    }
+    let actual = stream.committed_sequence();
+    let is_unmet = expect.last_sequence.is_some_and(|expected| expected != actual);
+    is_unmet.then(|| ApiError::wrong_last_sequence(actual))
+}
+
+fn rollup(
+    stream: &Stream,
+    settings: &Settings,
+    new: &NewMessage,
+    value: &[u8],
+) -> Result<Rollup, ApiError> {
+    if value.eq_ignore_ascii_case(b"all") {
+        return Ok(Rollup::All);
+    }
+    if value.eq_ignore_ascii_case(b"sub") || !settings.allow_rollup {
+        return Ok(Rollup::Subject);
+    }
+    unmet(stream, &new.expect).map_or(Ok(()), Err)?;
+    if let Some(expected) = &new.expect.last_message_id {
+        let last = stream.get(stream.committed_sequence()).ok();
+        let id = last.as_ref().and_then(|last| Headers::read(&last.headers).message_id);
+        let actual = String::from_utf8_lossy(id.unwrap_or_default());
+        if actual.as_bytes() != expected {
+            return Err(ApiError::wrong_last_message_id(&actual));
+        }
+    }
+    let value = String::from_utf8_lossy(value);
+    Err(ApiError::with(500, 10111, format!("rollup value invalid: {value:?}")))
+}
