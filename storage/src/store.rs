@@ -11,8 +11,8 @@ use crate::{
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
-        CheckpointCommand, Checkpointer, Command, Committer, JOURNAL_DIRECTORY, Progress, Redone,
-        Ring, RingOptions, Shared, Slots, SlotsRead, replay,
+        CheckpointCommand, Checkpointer, Driver, Ends, JOURNAL_DIRECTORY, Progress, Redone, Ring,
+        RingOptions, Shared, Slots, SlotsRead, replay,
     },
     log::{LogId, LogRef, Opening, Position, Replay, SegmentNumber},
     segment::{
@@ -21,11 +21,10 @@ use crate::{
     },
     stream::config::{Compression, SyncPolicy},
 };
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{bounded, unbounded};
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::JoinHandle,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Size of a journal file unless told otherwise, in bytes.
@@ -77,13 +76,6 @@ pub(crate) struct LogStoreReport {
     pub(crate) damage: Vec<String>,
 }
 
-/// Who runs commits and checkpoints.
-#[derive(Debug)]
-enum Driver {
-    Threads(Mutex<Vec<JoinHandle<()>>>),
-    Manual(Box<Mutex<Committer>>),
-}
-
 /// An open store.
 pub(crate) struct LogStore {
     shared: Arc<Shared>,
@@ -91,13 +83,6 @@ pub(crate) struct LogStore {
     driver: Driver,
     method: String,
     lock: Mutex<Option<Box<dyn Send + Sync>>>,
-}
-
-/// The ends of the channels that the threads hold.
-struct Ends {
-    commands: Receiver<Command>,
-    checkpoint_commands: Receiver<CheckpointCommand>,
-    room: Receiver<()>,
 }
 
 impl LogStore {
@@ -152,7 +137,8 @@ impl LogStore {
         let checkpointer = Arc::new(Checkpointer::new(&shared, volume, slots, room));
         let ends =
             Ends { commands: commands_end, checkpoint_commands: checkpoint_end, room: room_end };
-        let (driver, method) = drive(&shared, &checkpointer, ends, ring, ring_options, manual)?;
+        let driver = Driver::start(&shared, &checkpointer, ends, ring, ring_options)?;
+        let method = shared.disk.method();
         Ok(Self { shared, checkpointer, driver, method, lock: Mutex::new(Some(lock)) })
     }
 
@@ -250,7 +236,7 @@ impl LogStore {
         let log = self.shared.logs().remove(&id).and_then(|log| log.upgrade());
         if let Some(log) = log {
             log.fail(&Error::Closed);
-            self.barrier();
+            self.driver.barrier(&self.shared);
         }
         {
             let mut progress = self.shared.progress();
@@ -289,22 +275,7 @@ impl LogStore {
         if !self.shared.close() {
             return self.shared.check();
         }
-        let (answer, answered) = bounded(1);
-        let _ = self.shared.commands.send(Command::Flush(answer));
-        let _ = self.shared.commands.send(Command::Stop);
-        match &self.driver {
-            Driver::Threads(threads) => {
-                let _ = answered.recv();
-                let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Stop);
-                let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
-                for thread in threads.drain(..) {
-                    if thread.join().is_err() {
-                        self.shared.fail(&Error::ReadOnly("a thread of the store panicked".into()));
-                    }
-                }
-            }
-            Driver::Manual(_) => while self.drive_once() {},
-        }
+        self.driver.stop(&self.shared);
         let closed = self.checkpointer.run(true);
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         closed
@@ -323,28 +294,7 @@ impl LogStore {
     /// Commits what is open now and acknowledges it. True where there was something to do.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn run_once(&self) -> bool {
-        self.drive_once()
-    }
-
-    fn drive_once(&self) -> bool {
-        match &self.driver {
-            Driver::Threads(_) => false,
-            Driver::Manual(committer) => lock_committer(committer).run_once(),
-        }
-    }
-
-    /// Waits until the commit thread is between two rounds.
-    fn barrier(&self) {
-        let (answer, answered) = bounded(1);
-        let _ = self.shared.commands.send(Command::Barrier(answer));
-        match &self.driver {
-            Driver::Threads(_) => {
-                let _ = answered.recv();
-            }
-            Driver::Manual(_) => {
-                self.drive_once();
-            }
-        }
+        self.driver.run_once()
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>> {
@@ -389,10 +339,6 @@ impl std::fmt::Debug for LogStore {
     }
 }
 
-fn lock_committer(committer: &Mutex<Committer>) -> MutexGuard<'_, Committer> {
-    committer.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
     disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
@@ -425,51 +371,6 @@ fn remove_files(disk: &dyn Disk, directory: &Path) -> std::io::Result<()> {
         disk.remove_file(&directory.join(name))?;
     }
     disk.remove_directory(directory)
-}
-
-/// Starts the threads, or keeps the committer for the test to drive.
-fn drive(
-    shared: &Arc<Shared>,
-    checkpointer: &Arc<Checkpointer>,
-    ends: Ends,
-    ring: Ring,
-    ring_options: RingOptions,
-    manual: bool,
-) -> Result<(Driver, String)> {
-    let Ends { commands, checkpoint_commands, room } = ends;
-    let make = {
-        let (shared, checkpointer) = (Arc::clone(shared), Arc::clone(checkpointer));
-        move || Committer::new(&shared, &checkpointer, commands, room, ring, ring_options)
-    };
-    if manual {
-        let committer = make()?;
-        let method = shared.disk.method();
-        return Ok((Driver::Manual(Box::new(Mutex::new(committer))), method));
-    }
-    let (ready, is_ready): (Sender<Result<()>>, _) = bounded(1);
-    // The writer of the journal belongs to the thread that makes it.
-    let commit = move || match make() {
-        Ok(mut committer) => {
-            let _ = ready.send(Ok(()));
-            committer.serve();
-        }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-        }
-    };
-    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-        std::thread::Builder::new()
-            .name(name.into())
-            .spawn(run)
-            .map_err(|error| Error::io(format!("start thread {name}"), error))
-    };
-    let commit_thread = spawn("hw-commit", Box::new(commit))?;
-    is_ready.recv().unwrap_or(Err(Error::Closed))?;
-    let serving = Arc::clone(checkpointer);
-    let checkpoint_thread =
-        spawn("hw-checkpoint", Box::new(move || serving.serve(&checkpoint_commands)))?;
-    let threads = vec![commit_thread, checkpoint_thread];
-    Ok((Driver::Threads(Mutex::new(threads)), shared.disk.method()))
 }
 
 #[cfg(test)]

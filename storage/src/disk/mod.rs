@@ -12,6 +12,8 @@ mod posix;
 mod simulated;
 #[cfg(any(test, feature = "testing"))]
 mod simulated_file;
+#[cfg(any(test, feature = "testing"))]
+mod simulated_names;
 #[cfg(target_os = "linux")]
 mod uring;
 
@@ -80,6 +82,11 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn preallocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The content as memory. The file is never written or truncated again by the engine.
     fn map(&self) -> io::Result<Bytes>;
+    /// Writes all of `bytes` and makes them durable. Never to be called again after it failed.
+    fn write_synced(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_at(bytes, offset)?;
+        self.sync()
+    }
     /// The descriptor, where it is a file of this process.
     fn descriptor(&self) -> Option<i32> {
         None

@@ -228,6 +228,29 @@ impl DiskFile for PosixFile {
         mmap::map(&self.file)
     }
 
+    /// By the flag of the write; by a write and a sync on a file system that does not know it.
+    #[cfg(target_os = "linux")]
+    fn write_synced(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let parts = [io::IoSlice::new(rest)];
+            match pwritev2(&self.file, &parts, offset + done as u64, ReadWriteFlags::DSYNC) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                // A short direct write may end off the alignment: the rest goes again from the last whole block.
+                Ok(count) if done + count < bytes.len() => done += count / ALIGNMENT * ALIGNMENT,
+                Ok(count) => done += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    self.write_at(bytes, offset)?;
+                    return self.sync();
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     fn descriptor(&self) -> Option<i32> {
         Some(self.file.as_raw_fd())
     }
@@ -252,7 +275,7 @@ impl SyncedWriter for PosixWriter {
         buffer: AlignedBuffer,
     ) -> io::Result<()> {
         debug_assert_eq!(buffer.len() % ALIGNMENT, 0);
-        let result = write_synced(file.as_ref(), buffer.as_slice(), offset);
+        let result = file.write_synced(buffer.as_slice(), offset);
         self.done.push_back(Completion { token, buffer, result });
         Ok(())
     }
@@ -260,42 +283,4 @@ impl SyncedWriter for PosixWriter {
     fn wait(&mut self) -> io::Result<Option<Completion>> {
         Ok(self.done.pop_front())
     }
-}
-
-/// One synced write. A file system that does not know the flag gets a write and a sync.
-#[cfg(target_os = "linux")]
-fn write_synced(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
-    use rustix::{
-        fd::BorrowedFd,
-        io::{Errno, ReadWriteFlags, pwritev2},
-    };
-    let Some(descriptor) = file.descriptor() else {
-        file.write_at(bytes, offset)?;
-        return file.sync();
-    };
-    // SAFETY: the descriptor belongs to `file`, which is borrowed for as long as the descriptor is.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    let mut done = 0;
-    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        let parts = [io::IoSlice::new(rest)];
-        match pwritev2(descriptor, &parts, offset + done as u64, ReadWriteFlags::DSYNC) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            // A short direct write may end off the alignment: the rest goes again from the last whole block.
-            Ok(count) if done + count < bytes.len() => done += count / ALIGNMENT * ALIGNMENT,
-            Ok(count) => done += count,
-            Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-                file.write_at(bytes, offset)?;
-                return file.sync();
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn write_synced(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
-    file.write_at(bytes, offset)?;
-    file.sync()
 }

@@ -7,63 +7,15 @@
 use super::{
     AlignedBuffer, Completion, Disk, DiskFile, OpenMode, SyncedWriter,
     simulated_file::{Random, SimulatedContent},
+    simulated_names::{Change, FileNumber, Names, Node, apply},
 };
 use bytes::Bytes;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-type FileNumber = usize;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Node {
-    Directory,
-    File(FileNumber),
-}
-
-/// A change of a directory that is not synced.
-#[derive(Clone, Debug)]
-enum Change {
-    Set(PathBuf, Node),
-    Remove(PathBuf),
-    Rename(PathBuf, PathBuf),
-}
-
-impl Change {
-    fn directory(&self) -> &Path {
-        let (Self::Set(path, _) | Self::Remove(path) | Self::Rename(path, _)) = self;
-        path.parent().unwrap_or(Path::new(""))
-    }
-}
-
-type Names = BTreeMap<PathBuf, Node>;
-
-fn apply(names: &mut Names, change: &Change) {
-    match change {
-        Change::Set(path, node) => {
-            names.insert(path.clone(), *node);
-        }
-        Change::Remove(path) => {
-            names.remove(path);
-        }
-        Change::Rename(from, to) => {
-            let moved: Vec<_> = names
-                .keys()
-                .filter_map(|path| Some((path.clone(), path.strip_prefix(from).ok()?.to_owned())))
-                .collect();
-            for (path, rest) in moved {
-                if let Some(node) = names.remove(&path) {
-                    let target =
-                        if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) };
-                    names.insert(target, node);
-                }
-            }
-        }
-    }
-}
 
 /// A synced write that is under way.
 #[derive(Debug)]

@@ -4,24 +4,21 @@
 //! failure; a log that has no space fails alone, before anything of the frame is in a round.
 //! Not here: the files of the journal (`ring`).
 
-use super::{CheckpointCommand, Checkpointer, Command, Ring, RingOptions, Shared};
+use super::{
+    CheckpointCommand, Checkpointer, Command, Ring, RingOptions, Shared,
+    round::{ROUND_OVERHEAD_BYTES, RoundBuilder},
+};
 use crate::{
     Error, Result,
     disk::{AlignedBuffer, Completion, SyncedWriter},
     format::{
-        checkpoint::{JournalPlace, LogEnd},
-        checksum,
-        frame::FRAME_HEADER_BYTES,
-        journal_round::{
-            self, ENTRY_FLAG_IN_SEGMENT, ENTRY_HEADER_BYTES, EntryHeader, ROUND_HEADER_BYTES,
-            RoundHeader,
-        },
+        checkpoint::JournalPlace,
+        journal_round::{self, ENTRY_FLAG_IN_SEGMENT, EntryHeader},
     },
-    log::{ClosedFrame, FileLog, LogId, Taken, Written, WrittenFrame},
+    log::{ClosedFrame, FileLog, Taken, Written},
     stream::config::SyncPolicy,
 };
 use crossbeam_channel::{Receiver, Sender};
-use hashbrown::HashMap;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Size that a round is filled to, in bytes.
@@ -32,9 +29,6 @@ pub(crate) const ROUNDS_IN_FLIGHT_MAX: usize = 2;
 const ROOM_WAIT: Duration = Duration::from_millis(100);
 /// How often it asks while the store is being closed.
 const CLOSING_TRIES_MAX: u32 = 300;
-/// Bytes that a round has beside the records of its only frame.
-const ROUND_OVERHEAD_BYTES: usize = ROUND_HEADER_BYTES + ENTRY_HEADER_BYTES + FRAME_HEADER_BYTES;
-
 /// A round under way.
 struct Flight {
     round: u64,
@@ -66,15 +60,6 @@ pub(crate) struct Committer {
     durable_through: u64,
     told_failed: bool,
     stop: bool,
-}
-
-/// A round that is being built.
-struct Build {
-    buffer: AlignedBuffer,
-    entries: u32,
-    logs: Vec<(Arc<FileLog>, Written)>,
-    /// Where each log is in `logs`.
-    index: HashMap<LogId, usize>,
 }
 
 impl Committer {
@@ -175,16 +160,13 @@ impl Committer {
     /// Builds a round of what the dirty logs have open, and starts its write.
     fn start_round(&mut self) -> Result<()> {
         let buffer = self.pool.pop().unwrap_or_else(|| AlignedBuffer::new(self.round_bytes));
-        let mut build = Build { buffer, entries: 0, logs: Vec::new(), index: HashMap::new() };
-        build.buffer.clear();
-        build.buffer.extend(&[0; ROUND_HEADER_BYTES]);
+        let mut build = RoundBuilder::new(buffer);
         while let Some(log) = self.dirty.pop_front() {
-            let held = build.buffer.len() + ENTRY_HEADER_BYTES + FRAME_HEADER_BYTES;
-            let room = self.round_bytes.saturating_sub(held);
+            let room = build.room(self.round_bytes);
             let frame = match log.take_frame(room) {
                 Taken::Nothing => continue,
                 Taken::Frame(frame) => frame,
-                Taken::TooLarge(_) if build.entries > 0 => {
+                Taken::TooLarge(_) if !build.is_empty() => {
                     self.dirty.push_front(log);
                     break;
                 }
@@ -196,8 +178,8 @@ impl Committer {
             self.dirty.push_back(Arc::clone(&log));
             self.add_frame(&mut build, &log, ClosedFrame::new(frame, log.options.compression))?;
         }
-        if build.entries == 0 {
-            self.recycle(build.buffer);
+        if build.is_empty() {
+            self.recycle(build.into_buffer());
             return Ok(());
         }
         self.submit(build)
@@ -206,7 +188,7 @@ impl Committer {
     /// Writes a frame to its segment and adds it to the round. Only what stops the store is an error.
     fn add_frame(
         &mut self,
-        build: &mut Build,
+        build: &mut RoundBuilder,
         log: &Arc<FileLog>,
         frame: ClosedFrame,
     ) -> Result<()> {
@@ -256,34 +238,9 @@ impl Committer {
             log.commit(Written { frames: vec![written], end });
             return Ok(());
         }
-        self.add_entry(build, &entry, inline);
-        Self::add_written(build, log, written, end);
+        build.add_entry(&entry, if inline { &self.scratch } else { &[] });
+        build.add_written(log, written, end);
         Ok(())
-    }
-
-    fn add_entry(&self, build: &mut Build, entry: &EntryHeader, inline: bool) {
-        let frame = if inline { self.scratch.as_slice() } else { &[] };
-        let needed = build.buffer.len() + ENTRY_HEADER_BYTES + frame.len();
-        if needed > build.buffer.capacity() {
-            let mut larger = AlignedBuffer::new(needed);
-            larger.extend(build.buffer.as_slice());
-            build.buffer = larger;
-        }
-        build.buffer.extend(&entry.encode());
-        build.buffer.extend(frame);
-        build.entries += 1;
-    }
-
-    fn add_written(build: &mut Build, log: &Arc<FileLog>, written: WrittenFrame, end: LogEnd) {
-        let next = build.logs.len();
-        let at = *build.index.entry(log.id).or_insert(next);
-        if at == next {
-            build.logs.push((Arc::clone(log), Written { frames: Vec::new(), end }));
-        }
-        if let Some((_, all)) = build.logs.get_mut(at) {
-            all.frames.push(written);
-            all.end = end;
-        }
     }
 
     /// The log fails alone; its owner is told when the rounds before are acknowledged.
@@ -297,32 +254,18 @@ impl Committer {
     }
 
     /// Closes the round and starts its write.
-    fn submit(&mut self, mut build: Build) -> Result<()> {
-        let body_bytes = build.buffer.len() - ROUND_HEADER_BYTES;
-        build.buffer.pad();
-        let bytes = build.buffer.len() as u64;
+    fn submit(&mut self, mut build: RoundBuilder) -> Result<()> {
+        let bytes = build.pad();
         let (file, place) = self.reserve(bytes)?;
-        let body = build.buffer.as_slice().get(ROUND_HEADER_BYTES..).unwrap_or_default();
-        let body = body.get(..body_bytes).unwrap_or_default();
-        let header = RoundHeader {
-            entries: build.entries,
-            use_number: place.use_number,
-            round: place.round,
-            durable_through: self.durable_through,
-            body_bytes: u32::try_from(body_bytes).unwrap_or(u32::MAX),
-            body_crc: checksum(0, body),
-        };
-        if let Some(start) = build.buffer.as_mut_slice().get_mut(..ROUND_HEADER_BYTES) {
-            start.copy_from_slice(&header.encode(self.seed));
-        }
+        let (buffer, logs) = build.close(self.seed, place, self.durable_through);
         self.flights.push_back(Flight {
             round: place.round,
             next: self.ring.place(),
-            logs: build.logs,
+            logs,
             done: false,
         });
         self.writer
-            .submit(place.round, &file, place.offset, build.buffer)
+            .submit(place.round, &file, place.offset, buffer)
             .map_err(|error| Error::ReadOnly(format!("write of the journal: {error}")))
     }
 

@@ -11,13 +11,16 @@
 
 mod checkpoint;
 mod commit;
+mod drive;
 mod replay;
 mod ring;
+mod round;
 mod shared;
 mod slots;
 
 pub(crate) use checkpoint::{Checkpointer, remove_segments};
 pub(crate) use commit::Committer;
+pub(crate) use drive::{Driver, Ends};
 pub(crate) use replay::{Redone, replay};
 pub(crate) use ring::{JOURNAL_DIRECTORY, Ring, RingOptions};
 pub(crate) use shared::{CheckpointCommand, Command, Progress, Shared};
