@@ -402,6 +402,24 @@ fn a_failed_sync_stops_the_store_until_it_is_opened_again() {
 }
 
 #[test]
+fn a_failed_write_of_a_segment_stops_the_store() {
+    let mut models = Models::new();
+    let mut random = Random::new(8);
+    let disk = SimulatedDisk::new(8);
+    let (mut life, _) = open(&disk, &mut models, true).unwrap();
+    life.append(0, 1, &mut random, &mut models).unwrap();
+    while life.store.run_once() {}
+    life.note_commits(&mut models);
+    life.append(0, 1, &mut random, &mut models).unwrap();
+    disk.fail_next_write();
+    life.store.run_once();
+    assert!(matches!(life.store.failure(), Some(Error::ReadOnly(_))));
+    assert!(matches!(life.store.close(), Err(Error::ReadOnly(_))));
+    assert_eq!(models[&0].durable, 1);
+    open(&disk.restart(9), &mut models, true).unwrap();
+}
+
+#[test]
 fn a_full_disk_fails_one_log_until_there_is_room() {
     let mut models = Models::new();
     let disk = SimulatedDisk::new(3);

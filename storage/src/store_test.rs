@@ -434,3 +434,52 @@ fn a_round_written_over_shows_that_the_checkpoint_is_old() {
     assert!(damage.is_empty(), "{damage:?}");
     check_frames(&frames, 100);
 }
+
+#[test]
+fn many_threads_share_a_small_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = LogStoreOptions {
+        journal_bytes_max: 512 << 10,
+        journal_file_bytes: 128 << 10,
+        mode: CommitMode::Thread,
+    };
+    let small = LogOptions { segment_bytes: 100_000, ..log_options() };
+    let disk = || disk::open_directory(directory.path(), DiskMethod::Auto).unwrap();
+    let count = 1500;
+    {
+        let (store, _) = LogStore::open(disk(), options.clone()).unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..6 {
+                let store = &store;
+                scope.spawn(move || {
+                    let id = LogId(number);
+                    let log = store.create_log(id, small).unwrap();
+                    let owner = Owner::of(&log);
+                    for index in 0..count {
+                        let end = append(&log, index, index + 1);
+                        if index % 100 == number as u64 {
+                            owner.wait(end);
+                            let frame = log.frame_at(Position(0)).unwrap().unwrap();
+                            assert!(frame.records.starts_with(&record(0)));
+                        }
+                        if number == 5 && index % 500 == 499 {
+                            owner.wait(end);
+                            store.remove_log(id).unwrap();
+                            return;
+                        }
+                    }
+                    owner.wait(Position(count));
+                    check_frames(&read_all(&log).unwrap(), count);
+                });
+            }
+        });
+    }
+    let (store, report) = LogStore::open(disk(), options).unwrap();
+    assert!(!report.unclean, "dropping a store closes it");
+    assert_eq!(store.list_logs().unwrap().len(), 5);
+    for number in 0..5 {
+        let (_, frames, damage) = replayed(&store, LogId(number), small);
+        assert!(damage.is_empty(), "{damage:?}");
+        check_frames(&frames, count);
+    }
+}

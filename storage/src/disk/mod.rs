@@ -13,6 +13,8 @@ mod simulated;
 #[cfg(any(test, feature = "testing"))]
 mod simulated_file;
 #[cfg(any(test, feature = "testing"))]
+mod simulated_io;
+#[cfg(any(test, feature = "testing"))]
 mod simulated_names;
 #[cfg(target_os = "linux")]
 mod uring;

@@ -5,11 +5,11 @@
 //! Not here: the bookkeeping of one file (`simulated_file`).
 
 use super::{
-    AlignedBuffer, Completion, Disk, DiskFile, OpenMode, SyncedWriter,
+    Disk, DiskFile, OpenMode, SyncedWriter,
     simulated_file::{Random, SimulatedContent},
+    simulated_io::{SimulatedFile, SimulatedLock, SimulatedWriter, UnderWay},
     simulated_names::{Change, FileNumber, Names, Node, apply},
 };
-use bytes::Bytes;
 use std::{
     collections::BTreeSet,
     fmt, io,
@@ -17,28 +17,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// A synced write that is under way.
+/// Everything that the disk is.
 #[derive(Debug)]
-struct UnderWay {
-    token: u64,
-    file: FileNumber,
-    offset: u64,
-    buffer: AlignedBuffer,
-}
-
-#[derive(Debug)]
-struct State {
-    random: Random,
+pub(super) struct State {
+    pub(super) random: Random,
     live: Names,
     durable: Names,
     changes: Vec<Change>,
     files: Vec<SimulatedContent>,
-    under_way: Vec<UnderWay>,
-    locked: bool,
+    pub(super) under_way: Vec<UnderWay>,
+    pub(super) locked: bool,
     operations: u64,
     crash_at: Option<u64>,
     crashed: bool,
-    fail_sync: bool,
+    pub(super) fail_sync: bool,
     fail_write: bool,
     capacity: Option<u64>,
     trace: u64,
@@ -46,7 +38,7 @@ struct State {
 
 impl State {
     /// Counts a change of the disk. False where the power goes off during it.
-    fn operation(&mut self, kind: u8, detail: u64) -> io::Result<bool> {
+    pub(super) fn operation(&mut self, kind: u8, detail: u64) -> io::Result<bool> {
         self.power()?;
         self.operations += 1;
         self.trace = self
@@ -59,7 +51,7 @@ impl State {
         Ok(!self.crashed)
     }
 
-    fn power(&self) -> io::Result<()> {
+    pub(super) fn power(&self) -> io::Result<()> {
         if self.crashed { Err(io::Error::other("the power is off")) } else { Ok(()) }
     }
 
@@ -70,7 +62,7 @@ impl State {
         if on { Ok(()) } else { self.power() }
     }
 
-    fn content(&mut self, file: FileNumber) -> io::Result<&mut SimulatedContent> {
+    pub(super) fn content(&mut self, file: FileNumber) -> io::Result<&mut SimulatedContent> {
         self.files.get_mut(file).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -83,7 +75,7 @@ impl State {
         named.iter().filter_map(|file| self.files.get(*file)).map(SimulatedContent::len).sum()
     }
 
-    fn write(&mut self, file: FileNumber, bytes: &[u8], offset: u64) -> io::Result<()> {
+    pub(super) fn write(&mut self, file: FileNumber, bytes: &[u8], offset: u64) -> io::Result<()> {
         let on = self.operation(b'w', offset)?;
         if std::mem::take(&mut self.fail_write) {
             return Err(io::Error::other("input/output error"));
@@ -98,7 +90,7 @@ impl State {
         self.power()
     }
 
-    fn sync(&mut self, file: FileNumber) -> io::Result<()> {
+    pub(super) fn sync(&mut self, file: FileNumber) -> io::Result<()> {
         if !self.operation(b's', file as u64)? {
             return self.power();
         }
@@ -145,7 +137,7 @@ impl SimulatedDisk {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -362,117 +354,5 @@ impl Disk for SimulatedDisk {
 
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {
         Ok(Box::new(SimulatedWriter { disk: self.clone(), depth }))
-    }
-}
-
-struct SimulatedLock {
-    disk: SimulatedDisk,
-}
-
-impl Drop for SimulatedLock {
-    fn drop(&mut self) {
-        self.disk.state().locked = false;
-    }
-}
-
-#[derive(Debug)]
-struct SimulatedFile {
-    disk: SimulatedDisk,
-    number: FileNumber,
-}
-
-impl DiskFile for SimulatedFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut state = self.disk.state();
-        state.power()?;
-        Ok(state.content(self.number)?.read(buffer, offset))
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.disk.state().write(self.number, bytes, offset)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.disk.state().sync(self.number)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        let mut state = self.disk.state();
-        state.power()?;
-        Ok(state.content(self.number)?.len())
-    }
-
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        let mut state = self.disk.state();
-        let on = state.operation(b't', len)?;
-        state.content(self.number)?.truncate(len);
-        if on { Ok(()) } else { state.power() }
-    }
-
-    fn preallocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn map(&self) -> io::Result<Bytes> {
-        let mut bytes = vec![0; self.len()? as usize];
-        self.read_at(&mut bytes, 0)?;
-        Ok(bytes.into())
-    }
-
-    fn descriptor(&self) -> Option<i32> {
-        // The writer below gets its file number this way.
-        i32::try_from(self.number).ok()
-    }
-}
-
-/// Synced writes that complete in any order.
-#[derive(Debug)]
-struct SimulatedWriter {
-    disk: SimulatedDisk,
-    depth: usize,
-}
-
-impl SyncedWriter for SimulatedWriter {
-    fn method(&self) -> &'static str {
-        "simulated"
-    }
-
-    fn submit(
-        &mut self,
-        token: u64,
-        file: &Arc<dyn DiskFile>,
-        offset: u64,
-        buffer: AlignedBuffer,
-    ) -> io::Result<()> {
-        let mut state = self.disk.state();
-        assert!(state.under_way.len() < self.depth, "more writes under way than asked for");
-        let number = file.descriptor().and_then(|number| usize::try_from(number).ok());
-        let file = number.ok_or(io::ErrorKind::NotFound)?;
-        let on = state.operation(b'j', offset)?;
-        state.under_way.push(UnderWay { token, file, offset, buffer });
-        if on { Ok(()) } else { state.power() }
-    }
-
-    fn wait(&mut self) -> io::Result<Option<Completion>> {
-        let mut guard = self.disk.state();
-        let state = &mut *guard;
-        if state.under_way.is_empty() {
-            return Ok(None);
-        }
-        if !state.operation(b'k', 0)? {
-            state.power()?;
-        }
-        let index = state.random.below(state.under_way.len() as u64) as usize;
-        let UnderWay { token, file, offset, buffer } = state.under_way.swap_remove(index);
-        let failed = std::mem::take(&mut state.fail_sync);
-        if failed {
-            return Ok(Some(Completion {
-                token,
-                buffer,
-                result: Err(io::Error::other("input/output error")),
-            }));
-        }
-        state.content(file)?.write_durable(buffer.as_slice(), offset);
-        Ok(Some(Completion { token, buffer, result: Ok(()) }))
     }
 }

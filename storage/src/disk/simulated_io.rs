@@ -1,0 +1,132 @@
+//! Open files, synced writes and the lock of the simulated disk.
+//! Not here: what a crash does to them (`simulated`).
+
+use super::{
+    AlignedBuffer, Completion, DiskFile, SyncedWriter, simulated::SimulatedDisk,
+    simulated_names::FileNumber,
+};
+use bytes::Bytes;
+use std::{io, sync::Arc};
+
+/// A synced write that is under way.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    pub(super) token: u64,
+    pub(super) file: FileNumber,
+    pub(super) offset: u64,
+    pub(super) buffer: AlignedBuffer,
+}
+
+/// The lock of a simulated directory.
+pub(super) struct SimulatedLock {
+    pub(super) disk: SimulatedDisk,
+}
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        self.disk.state().locked = false;
+    }
+}
+
+/// An open file of the simulated disk.
+#[derive(Debug)]
+pub(super) struct SimulatedFile {
+    pub(super) disk: SimulatedDisk,
+    pub(super) number: FileNumber,
+}
+
+impl DiskFile for SimulatedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        state.power()?;
+        Ok(state.content(self.number)?.read(buffer, offset))
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.state().write(self.number, bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.state().sync(self.number)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let mut state = self.disk.state();
+        state.power()?;
+        Ok(state.content(self.number)?.len())
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let on = state.operation(b't', len)?;
+        state.content(self.number)?.truncate(len);
+        if on { Ok(()) } else { state.power() }
+    }
+
+    fn preallocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn map(&self) -> io::Result<Bytes> {
+        let mut bytes = vec![0; self.len()? as usize];
+        self.read_at(&mut bytes, 0)?;
+        Ok(bytes.into())
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        // The writer below gets its file number this way.
+        i32::try_from(self.number).ok()
+    }
+}
+
+/// Synced writes that complete in any order.
+#[derive(Debug)]
+pub(super) struct SimulatedWriter {
+    pub(super) disk: SimulatedDisk,
+    pub(super) depth: usize,
+}
+
+impl SyncedWriter for SimulatedWriter {
+    fn method(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn submit(
+        &mut self,
+        token: u64,
+        file: &Arc<dyn DiskFile>,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) -> io::Result<()> {
+        let mut state = self.disk.state();
+        assert!(state.under_way.len() < self.depth, "more writes under way than asked for");
+        let number = file.descriptor().and_then(|number| usize::try_from(number).ok());
+        let file = number.ok_or(io::ErrorKind::NotFound)?;
+        let on = state.operation(b'j', offset)?;
+        state.under_way.push(UnderWay { token, file, offset, buffer });
+        if on { Ok(()) } else { state.power() }
+    }
+
+    fn wait(&mut self) -> io::Result<Option<Completion>> {
+        let mut guard = self.disk.state();
+        let state = &mut *guard;
+        if state.under_way.is_empty() {
+            return Ok(None);
+        }
+        if !state.operation(b'k', 0)? {
+            state.power()?;
+        }
+        let index = state.random.below(state.under_way.len() as u64) as usize;
+        let UnderWay { token, file, offset, buffer } = state.under_way.swap_remove(index);
+        let failed = std::mem::take(&mut state.fail_sync);
+        if failed {
+            return Ok(Some(Completion {
+                token,
+                buffer,
+                result: Err(io::Error::other("input/output error")),
+            }));
+        }
+        state.content(file)?.write_durable(buffer.as_slice(), offset);
+        Ok(Some(Completion { token, buffer, result: Ok(()) }))
+    }
+}
