@@ -80,9 +80,9 @@ pub(crate) struct LogStoreReport {
 pub(crate) struct LogStore {
     shared: Arc<Shared>,
     checkpointer: Arc<Checkpointer>,
-    driver: Driver,
+    driver: Arc<Driver>,
     method: String,
-    lock: Mutex<Option<Box<dyn Send + Sync>>>,
+    lock: Arc<Mutex<Option<Box<dyn Send + Sync>>>>,
 }
 
 impl LogStore {
@@ -137,9 +137,9 @@ impl LogStore {
         let checkpointer = Arc::new(Checkpointer::new(&shared, volume, slots, room));
         let ends =
             Ends { commands: commands_end, checkpoint_commands: checkpoint_end, room: room_end };
-        let driver = Driver::start(&shared, &checkpointer, ends, ring, ring_options)?;
+        let driver = Arc::new(Driver::start(&shared, &checkpointer, ends, ring, ring_options)?);
         let method = shared.disk.method();
-        Ok(Self { shared, checkpointer, driver, method, lock: Mutex::new(Some(lock)) })
+        Ok(Self { shared, checkpointer, driver, method, lock: Arc::new(Mutex::new(Some(lock))) })
     }
 
     /// Makes an empty log, durable on return.
@@ -275,10 +275,30 @@ impl LogStore {
         if !self.shared.close() {
             return self.shared.check();
         }
-        self.driver.stop(&self.shared);
-        let closed = self.checkpointer.run(true);
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-        closed
+        let finish = {
+            let (shared, checkpointer) = (Arc::clone(&self.shared), Arc::clone(&self.checkpointer));
+            let (driver, lock) = (Arc::clone(&self.driver), Arc::clone(&self.lock));
+            move || {
+                driver.stop(&shared);
+                let closed = checkpointer.run(true);
+                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+                closed
+            }
+        };
+        if !self.driver.is_this_thread() {
+            return finish();
+        }
+        // A listener dropped the last handle on the commit thread, which cannot wait for itself.
+        let finish = move || {
+            if let Err(error) = finish() {
+                tracing::warn!(%error, "the store could not be closed");
+            }
+        };
+        std::thread::Builder::new()
+            .name("hw-close".into())
+            .spawn(finish)
+            .map(drop)
+            .map_err(|error| Error::io("start thread hw-close", error))
     }
 
     /// Why the store takes no appends, if it does not.

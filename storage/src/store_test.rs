@@ -483,3 +483,46 @@ fn many_threads_share_a_small_journal() {
         check_frames(&frames, count);
     }
 }
+
+/// Holds the store, as a stream holds its volume.
+struct Holder {
+    store: Mutex<Option<Arc<LogStore>>>,
+    dropped: Condvar,
+}
+
+impl CommitListener for Holder {
+    fn committed(&self, _through: Position) {
+        drop(self.store.lock().unwrap().take());
+        self.dropped.notify_all();
+    }
+    fn failed(&self, _error: &Error) {}
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_on_the_commit_thread() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path(), DiskMethod::Auto);
+    let log = store.create_log(LogId(1), log_options()).unwrap();
+    let holder = Arc::new(Holder { store: Mutex::new(Some(store)), dropped: Condvar::new() });
+    let weak: Weak<Holder> = Arc::downgrade(&holder);
+    log.listen(weak);
+    append(&log, 0, 1);
+    let held = holder.store.lock().unwrap();
+    let (held, timeout) = holder
+        .dropped
+        .wait_timeout_while(held, Duration::from_secs(20), |held| held.is_some())
+        .unwrap();
+    assert!(held.is_none() && !timeout.timed_out());
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let disk = || disk::open_directory(directory.path(), DiskMethod::Auto).unwrap();
+    let report = loop {
+        match LogStore::open(disk(), options()) {
+            Ok((_, report)) => break report,
+            Err(Error::Locked(_)) if std::time::Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(!report.unclean, "it was closed by another thread");
+}

@@ -65,6 +65,18 @@ impl Driver {
         Ok(Self::Threads(Mutex::new(vec![commit_thread, checkpoint_thread])))
     }
 
+    /// Whether the caller is one of the threads.
+    pub(crate) fn is_this_thread(&self) -> bool {
+        match self {
+            Self::Threads(threads) => {
+                let this = std::thread::current().id();
+                let threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+                threads.iter().any(|thread| thread.thread().id() == this)
+            }
+            Self::Manual(_) => false,
+        }
+    }
+
     /// Runs the committer once, where it has no thread. True where there was something to do.
     pub(crate) fn run_once(&self) -> bool {
         match self {
