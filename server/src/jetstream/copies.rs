@@ -5,6 +5,7 @@
 use super::config::{OriginConfig, StreamConfig, TransformConfig};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
+use super::info::Begun;
 use super::tenant::Tenant;
 use super::text_time;
 use headwater_replication::progress::{Progress, source_key};
@@ -171,22 +172,23 @@ fn source(
     })
 }
 
-/// The status of the mirror and of the sources, as replies have them. Right after creation there is none to tell yet.
-pub(crate) fn statuses(entry: &Entry, config: &StreamConfig, is_new: bool) -> (Value, Vec<Value>) {
+/// The status of the mirror and of the sources, as replies have them.
+pub(crate) fn statuses(entry: &Entry, config: &StreamConfig, begun: &Begun) -> (Value, Vec<Value>) {
     let running = entry.statuses();
-    let status = |origin: &OriginConfig| {
+    let status = |origin: &OriginConfig, is_begun: bool| {
         let found = running.iter().find(|(each, _)| each == origin);
-        let handle = found.filter(|_| !is_new).map(|(_, handle)| handle)?;
+        let handle = found.filter(|_| is_begun).map(|(_, handle)| handle)?;
         let replication = handle.lock().unwrap_or_else(PoisonError::into_inner);
         replication.as_ref().map(Replication::status)
     };
     let mirror = config.mirror.as_ref().map(|origin| {
-        let status = status(origin);
+        let status = status(origin, begun.has_mirror());
         let is_shown = status.as_ref().is_some_and(|status| status.active.is_some());
         Value::Object(status_json(origin, status.as_ref(), is_shown))
     });
     let sources = config.sources.iter().map(|origin| {
-        let mut value = status_json(origin, status(origin).as_ref(), true);
+        let mut value =
+            status_json(origin, status(origin, begun.has_source(origin)).as_ref(), true);
         let key = source_key(&origin.index_name());
         let progress = entry.stream.progress(&key);
         let progress = progress.and_then(|bytes| Progress::decode(&key, &bytes).ok());

@@ -1,8 +1,7 @@
 //! Creating, changing and deleting streams: verdicts, then the engine, then what captures and copies.
 //! Invariant: one change at a time in an account, so that verdicts hold until they are acted on.
-//! Not here: requests and replies (`api`), verdicts (`validate`).
+//! Not here: requests, replies and advisories (`api`), verdicts (`validate`).
 
-use super::advisory::{self, StreamAction};
 use super::config::{ConfigRequest, StreamConfig};
 use super::copies;
 use super::entry::Entry;
@@ -19,18 +18,18 @@ const UPDATE_FAILED: u16 = 10069;
 /// Error code of a delete that the engine refuses.
 const DELETE_FAILED: u16 = 10067;
 
-/// Creates a stream, or finds that it is there with the same configuration.
+/// Creates a stream, or finds that it is there with the same configuration; gives whether it was created.
 pub(crate) async fn create(
     tenant: &Arc<Tenant>,
     name: &str,
     request: &ConfigRequest,
-) -> Result<Arc<Entry>, ApiError> {
+) -> Result<(Arc<Entry>, bool), ApiError> {
     validate::before_create(name, &request.config)?;
     let _changing = tenant.changing.lock().await;
     let config = validate::check(request, &|name| tenant.config(name))?;
     if let Some(entry) = tenant.entry(name) {
         let is_same = *entry.config() == config;
-        return if is_same { Ok(entry) } else { Err(errors::STREAM_NAME_EXISTS) };
+        return if is_same { Ok((entry, false)) } else { Err(errors::STREAM_NAME_EXISTS) };
     }
     fits(tenant, &config)?;
     validate::unusable_filters(&config)?;
@@ -45,16 +44,15 @@ pub(crate) async fn create(
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());
     copies::follow_config(tenant.clone(), entry.clone()).await;
-    advisory::stream_action(tenant, name, StreamAction::Create);
-    Ok(entry)
+    Ok((entry, true))
 }
 
-/// Changes a stream's configuration.
+/// Changes a stream's configuration; gives the one it had.
 pub(crate) async fn update(
     tenant: &Arc<Tenant>,
     name: &str,
     request: &ConfigRequest,
-) -> Result<Arc<Entry>, ApiError> {
+) -> Result<(Arc<Entry>, Arc<StreamConfig>), ApiError> {
     let _changing = tenant.changing.lock().await;
     let config = validate::check(request, &|name| tenant.config(name))?;
     if config.name != name {
@@ -75,8 +73,7 @@ pub(crate) async fn update(
     entry.set_config(Arc::new(config));
     copies::follow_config(tenant.clone(), entry.clone()).await;
     entry.capture(&tenant.account);
-    advisory::stream_action(tenant, name, StreamAction::Modify);
-    Ok(entry)
+    Ok((entry, old))
 }
 
 /// Deletes a stream.
@@ -92,7 +89,6 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
         return Err(ApiError::of_storage(&error, DELETE_FAILED));
     }
     tenant.remove(name);
-    advisory::stream_action(tenant, name, StreamAction::Delete);
     Ok(())
 }
 

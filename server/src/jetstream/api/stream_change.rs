@@ -3,27 +3,36 @@
 
 use super::endpoint::object;
 use super::{Reply, Request};
+use crate::jetstream::advisory::{self, StreamAction};
 use crate::jetstream::config::parse;
-use crate::jetstream::info::{self, Details};
+use crate::jetstream::info::{self, Begun, Details};
 use crate::jetstream::{errors, json, lifecycle};
 use serde_json::json;
 
-/// Creates a stream, or finds it there with the same configuration.
+/// Creates a stream, or finds it there with the same configuration. The reply shows it as it was before anybody was
+/// told of it: it may capture the advisory itself.
 pub(super) async fn create(request: &Request<'_>) -> Reply {
     let config = parse(request.body, request.tenant.context.options.is_strict)?;
-    let entry = lifecycle::create(request.tenant, request.stream, &config).await?;
-    let details = Details { is_new: true, has_dynamic_metadata: true, ..Details::default() };
+    let (entry, is_created) = lifecycle::create(request.tenant, request.stream, &config).await?;
+    let begun = if is_created { Begun::None } else { Begun::All };
+    let details = Details { begun, has_dynamic_metadata: true, ..Details::default() };
     let mut reply = info::stream(&entry, &details);
     reply.insert("did_create".into(), true.into());
+    if is_created {
+        advisory::stream_action(request.tenant, request.stream, StreamAction::Create);
+    }
     Ok(reply)
 }
 
 /// Changes a stream's configuration.
 pub(super) async fn update(request: &Request<'_>) -> Reply {
     let config = parse(request.body, request.tenant.context.options.is_strict)?;
-    let entry = lifecycle::update(request.tenant, request.stream, &config).await?;
-    let details = Details { has_dynamic_metadata: true, ..Details::default() };
-    Ok(info::stream(&entry, &details))
+    let (entry, old) = lifecycle::update(request.tenant, request.stream, &config).await?;
+    let begun = Begun::SourcesOf(old);
+    let details = Details { begun, has_dynamic_metadata: true, ..Details::default() };
+    let reply = info::stream(&entry, &details);
+    advisory::stream_action(request.tenant, request.stream, StreamAction::Modify);
+    Ok(reply)
 }
 
 /// Deletes a stream.
@@ -32,5 +41,6 @@ pub(super) async fn delete(request: &Request<'_>) -> Reply {
         return Err(errors::NOT_EMPTY_REQUEST);
     }
     lifecycle::delete(request.tenant, request.stream).await?;
+    advisory::stream_action(request.tenant, request.stream, StreamAction::Delete);
     Ok(object(json!({"success": true})))
 }

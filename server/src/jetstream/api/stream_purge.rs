@@ -4,8 +4,8 @@
 use super::endpoint::object;
 use super::{Reply, Request};
 use crate::jetstream::errors::{self, ApiError};
-use headwater_storage::stream::Purge;
-use headwater_storage::subject;
+use headwater_storage::stream::{Batch, Item, Purge, Step};
+use headwater_storage::{Error, Stream, subject};
 use serde_json::json;
 
 /// Error code of a purge that the engine refuses.
@@ -33,7 +33,23 @@ pub(super) async fn handle(request: &Request<'_>) -> Reply {
         return Ok(object(json!({"success": true, "purged": 0})));
     }
     let filter = Some(filter).filter(|filter| !filter.is_empty());
-    let purged = entry.stream.purge(Purge { filter, before, keep }).await;
-    let purged = purged.map_err(|error| ApiError::of_storage(&error, PURGE_FAILED))?;
+    let failed = |error: Error| ApiError::of_storage(&error, PURGE_FAILED);
+    let is_filtered = filter.is_some();
+    let purged = entry.stream.purge(Purge { filter, before, keep }).await.map_err(failed)?;
+    if let (Some(before), false) = (before, is_filtered) {
+        move_on(&entry.stream, before).await.map_err(failed)?;
+    }
     Ok(object(json!({"success": true, "purged": purged})))
+}
+
+/// Lets the next message have this sequence where the stream has not come so far: a purge below it is a promise that
+/// nothing below it will come.
+async fn move_on(stream: &Stream, next: u64) -> Result<(), Error> {
+    let through = next.saturating_sub(1);
+    if through <= stream.state().last_sequence {
+        return Ok(());
+    }
+    let steps = vec![Step { items: vec![Item::Skip { through }], progress: None }];
+    let outcome = stream.apply(Batch { expect_progress: None, steps }).await?;
+    outcome.refused.map_or(Ok(()), Err)
 }
