@@ -5,7 +5,6 @@
 use super::config::{OriginConfig, StreamConfig, TransformConfig};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
-use super::info::Begun;
 use super::tenant::Tenant;
 use super::text_time;
 use headwater_replication::progress::{Progress, source_key};
@@ -45,6 +44,7 @@ pub(crate) type Statuses = Arc<Vec<(OriginConfig, Handle)>>;
 pub(crate) async fn follow_config(tenant: Arc<Tenant>, entry: Arc<Entry>) {
     let mut copies = entry.copies.lock().await;
     let config = entry.config();
+    entry.republish(&tenant.account, &tenant.context.runtime);
     copies.follow(&entry.stream, &config, &tenant.directory()).await;
     let handles = copies.running.iter();
     let statuses =
@@ -173,22 +173,25 @@ fn source(
 }
 
 /// The status of the mirror and of the sources, as replies have them.
-pub(crate) fn statuses(entry: &Entry, config: &StreamConfig, begun: &Begun) -> (Value, Vec<Value>) {
+pub(crate) fn statuses(
+    entry: &Entry,
+    config: &StreamConfig,
+    is_mirror_restarted: bool,
+) -> (Value, Vec<Value>) {
     let running = entry.statuses();
-    let status = |origin: &OriginConfig, is_begun: bool| {
+    let status = |origin: &OriginConfig| {
         let found = running.iter().find(|(each, _)| each == origin);
-        let handle = found.filter(|_| is_begun).map(|(_, handle)| handle)?;
+        let (_, handle) = found?;
         let replication = handle.lock().unwrap_or_else(PoisonError::into_inner);
         replication.as_ref().map(Replication::status)
     };
     let mirror = config.mirror.as_ref().map(|origin| {
-        let status = status(origin, begun.has_mirror());
+        let status = status(origin).filter(|_| !is_mirror_restarted);
         let is_shown = status.as_ref().is_some_and(|status| status.active.is_some());
         Value::Object(status_json(origin, status.as_ref(), is_shown))
     });
     let sources = config.sources.iter().map(|origin| {
-        let mut value =
-            status_json(origin, status(origin, begun.has_source(origin)).as_ref(), true);
+        let mut value = status_json(origin, status(origin).as_ref(), true);
         let key = source_key(&origin.index_name());
         let progress = entry.stream.progress(&key);
         let progress = progress.and_then(|bytes| Progress::decode(&key, &bytes).ok());

@@ -1,9 +1,10 @@
-//! One stream of an account: the engine's stream, its configuration, what captures its subjects, and its copies.
+//! One stream of an account: the engine's stream, its configuration, what captures its subjects, and what it copies.
 //! Not here: how any of these is changed (`lifecycle`).
 
 use super::config::StreamConfig;
 use super::copies::Copies;
 use super::publish::Publisher;
+use super::publish::republish::{AbortOnDrop, follow};
 use crate::routing::{Account, InternalSubscription};
 use headwater_storage::Stream;
 use std::fmt;
@@ -19,6 +20,7 @@ pub(crate) struct Entry {
     config: RwLock<Arc<StreamConfig>>,
     captures: Mutex<Vec<(String, InternalSubscription)>>,
     statuses: Mutex<super::copies::Statuses>,
+    republishing: Mutex<Option<AbortOnDrop>>,
 }
 
 impl fmt::Debug for Entry {
@@ -42,6 +44,7 @@ impl Entry {
             config: RwLock::new(config),
             captures: Mutex::default(),
             statuses: Mutex::default(),
+            republishing: Mutex::default(),
         })
     }
     /// Its configuration now.
@@ -65,8 +68,14 @@ impl Entry {
             }
         }
     }
+    /// Publishes again what copies bring, if the configuration says so. Called before the copies begin.
+    pub(crate) fn republish(&self, account: &Arc<Account>, runtime: &tokio::runtime::Handle) {
+        let following = follow(&self.stream, account, &self.config(), runtime);
+        *self.republishing.lock().unwrap_or_else(PoisonError::into_inner) = following;
+    }
     /// Captures nothing any more.
     pub(crate) fn release(&self) {
+        self.republishing.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
     /// How its copies go, to be asked without waiting.

@@ -1,7 +1,7 @@
 //! What replies say of a stream: configuration, state, and how its copies go.
 //! Not here: which reply shows what (`api`).
 
-use super::config::{OriginConfig, StreamConfig};
+use super::config::StreamConfig;
 use super::copies;
 use super::entry::Entry;
 use super::text_time;
@@ -9,43 +9,15 @@ use super::validate::{DYNAMIC_KEYS, REQUIRED_LEVEL_KEY};
 use crate::protocol;
 use headwater_storage::StreamState;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// Most sequences without a message that a reply lists.
 const DELETED_MAX: usize = 1_000_000;
 
-/// Which copies are shown as begun. Those that a request has just started are not, however fast they are.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Begun {
-    /// All of them.
-    #[default]
-    All,
-    /// None of them.
-    None,
-    /// Sources that this earlier configuration had.
-    SourcesOf(Arc<StreamConfig>),
-}
-
-impl Begun {
-    /// Whether the mirror is shown as begun.
-    pub(crate) fn has_mirror(&self) -> bool {
-        matches!(self, Self::All)
-    }
-    /// Whether a source is shown as begun.
-    pub(crate) fn has_source(&self, source: &OriginConfig) -> bool {
-        match self {
-            Self::All => true,
-            Self::None => false,
-            Self::SourcesOf(old) => old.sources.contains(source),
-        }
-    }
-}
-
 /// What a reply shows beside the plain state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
-    /// Copies that are shown as begun.
-    pub(crate) begun: Begun,
+    /// The mirror is shown as begun anew, as an update of it is answered.
+    pub(crate) is_mirror_restarted: bool,
     /// Sequences without a message.
     pub(crate) has_deleted: bool,
     /// Subjects with their messages.
@@ -57,7 +29,7 @@ pub(crate) struct Details {
 /// A stream as replies show it.
 pub(crate) fn stream(entry: &Entry, details: &Details) -> Map<String, Value> {
     let config = entry.config();
-    let (mirror, sources) = copies::statuses(entry, &config, &details.begun);
+    let (mirror, sources) = copies::statuses(entry, &config, details.is_mirror_restarted);
     let mut info = Map::new();
     info.insert("config".into(), config_json(&config, details.has_dynamic_metadata));
     info.insert("created".into(), text_time::text(entry.stream.created()).into());

@@ -18,18 +18,20 @@ const UPDATE_FAILED: u16 = 10069;
 /// Error code of a delete that the engine refuses.
 const DELETE_FAILED: u16 = 10067;
 
-/// Creates a stream, or finds that it is there with the same configuration; gives whether it was created.
-pub(crate) async fn create(
+/// Creates a stream, or finds that it is there with the same configuration; gives whether it was created, and how
+/// `show` saw it before anything was copied.
+pub(crate) async fn create<T>(
     tenant: &Arc<Tenant>,
     name: &str,
     request: &ConfigRequest,
-) -> Result<(Arc<Entry>, bool), ApiError> {
+    show: impl FnOnce(&Entry) -> T,
+) -> Result<(T, bool), ApiError> {
     validate::before_create(name, &request.config)?;
     let _changing = tenant.changing.lock().await;
     let config = validate::check(request, &|name| tenant.config(name))?;
     if let Some(entry) = tenant.entry(name) {
         let is_same = *entry.config() == config;
-        return if is_same { Ok((entry, false)) } else { Err(errors::STREAM_NAME_EXISTS) };
+        return if is_same { Ok((show(&entry), false)) } else { Err(errors::STREAM_NAME_EXISTS) };
     }
     fits(tenant, &config)?;
     validate::unusable_filters(&config)?;
@@ -41,18 +43,20 @@ pub(crate) async fn create(
         other => ApiError::of_storage(&other, CREATE_FAILED),
     })?;
     let entry = Entry::new(stream, Arc::new(config), tenant.context.runtime.clone());
+    let shown = show(&entry);
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());
-    copies::follow_config(tenant.clone(), entry.clone()).await;
-    Ok((entry, true))
+    copies::follow_config(tenant.clone(), entry).await;
+    Ok((shown, true))
 }
 
-/// Changes a stream's configuration; gives the one it had.
-pub(crate) async fn update(
+/// Changes a stream's configuration; gives how `show` saw it before copies that are new began.
+pub(crate) async fn update<T>(
     tenant: &Arc<Tenant>,
     name: &str,
     request: &ConfigRequest,
-) -> Result<(Arc<Entry>, Arc<StreamConfig>), ApiError> {
+    show: impl FnOnce(&Entry) -> T,
+) -> Result<T, ApiError> {
     let _changing = tenant.changing.lock().await;
     let config = validate::check(request, &|name| tenant.config(name))?;
     if config.name != name {
@@ -71,9 +75,10 @@ pub(crate) async fn update(
     let updated = entry.stream.update(stored).await;
     updated.map_err(|error| ApiError::of_storage(&error, UPDATE_FAILED))?;
     entry.set_config(Arc::new(config));
+    let shown = show(&entry);
     copies::follow_config(tenant.clone(), entry.clone()).await;
     entry.capture(&tenant.account);
-    Ok((entry, old))
+    Ok(shown)
 }
 
 /// Deletes a stream.

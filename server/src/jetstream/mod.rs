@@ -18,6 +18,7 @@ pub mod errors;
 mod info;
 mod json;
 mod lifecycle;
+mod lookup;
 mod publish;
 mod tenant;
 mod text_time;

@@ -4,6 +4,7 @@
 
 use super::direct_get::{NOT_FOUND, Replies};
 use super::messages::Selection;
+use crate::jetstream::lookup::last_up_to;
 use headwater_storage::{Message, Result, Stream, Timestamp, subject};
 use std::collections::BTreeMap;
 
@@ -109,26 +110,6 @@ fn find_last(stream: &Stream, selection: &Selection) -> Result<Found> {
 /// The last sequence whose message is older than a time.
 fn before(stream: &Stream, time: Timestamp) -> Result<u64> {
     Ok(stream.sequence_at_time(time)?.saturating_sub(1))
-}
-
-/// The last message of a subject at or below a sequence.
-fn last_up_to(stream: &Stream, subject: &str, up_to: u64) -> Result<Option<Message>> {
-    let last = stream.last_by_subject(subject)?;
-    if last.as_ref().is_none_or(|last| last.sequence <= up_to) {
-        return Ok(last);
-    }
-    let filters = [subject.to_owned()];
-    // The number of messages of the subject from a sequence on tells where the last one below the bound lies.
-    let above = stream.count_from(up_to.saturating_add(1), &filters);
-    let (mut low, mut high) = (0, up_to);
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        if stream.count_from(middle, &filters) > above { low = middle } else { high = middle - 1 }
-    }
-    if low == 0 {
-        return Ok(None);
-    }
-    Ok(stream.next_by_subject(&filters, low)?.filter(|message| message.sequence <= up_to))
 }
 
 fn send_last(

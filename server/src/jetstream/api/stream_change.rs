@@ -5,7 +5,8 @@ use super::endpoint::object;
 use super::{Reply, Request};
 use crate::jetstream::advisory::{self, StreamAction};
 use crate::jetstream::config::parse;
-use crate::jetstream::info::{self, Begun, Details};
+use crate::jetstream::entry::Entry;
+use crate::jetstream::info::{self, Details};
 use crate::jetstream::{errors, json, lifecycle};
 use serde_json::json;
 
@@ -13,10 +14,10 @@ use serde_json::json;
 /// told of it: it may capture the advisory itself.
 pub(super) async fn create(request: &Request<'_>) -> Reply {
     let config = parse(request.body, request.tenant.context.options.is_strict)?;
-    let (entry, is_created) = lifecycle::create(request.tenant, request.stream, &config).await?;
-    let begun = if is_created { Begun::None } else { Begun::All };
-    let details = Details { begun, has_dynamic_metadata: true, ..Details::default() };
-    let mut reply = info::stream(&entry, &details);
+    let details = Details { has_dynamic_metadata: true, ..Details::default() };
+    let show = |entry: &Entry| info::stream(entry, &details);
+    let (mut reply, is_created) =
+        lifecycle::create(request.tenant, request.stream, &config, show).await?;
     reply.insert("did_create".into(), true.into());
     if is_created {
         advisory::stream_action(request.tenant, request.stream, StreamAction::Create);
@@ -27,10 +28,10 @@ pub(super) async fn create(request: &Request<'_>) -> Reply {
 /// Changes a stream's configuration.
 pub(super) async fn update(request: &Request<'_>) -> Reply {
     let config = parse(request.body, request.tenant.context.options.is_strict)?;
-    let (entry, old) = lifecycle::update(request.tenant, request.stream, &config).await?;
-    let begun = Begun::SourcesOf(old);
-    let details = Details { begun, has_dynamic_metadata: true, ..Details::default() };
-    let reply = info::stream(&entry, &details);
+    let details =
+        Details { has_dynamic_metadata: true, is_mirror_restarted: true, ..Details::default() };
+    let show = |entry: &Entry| info::stream(entry, &details);
+    let reply = lifecycle::update(request.tenant, request.stream, &config, show).await?;
     advisory::stream_action(request.tenant, request.stream, StreamAction::Modify);
     Ok(reply)
 }

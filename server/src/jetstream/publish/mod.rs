@@ -71,7 +71,7 @@ impl Publisher {
         reply: Bytes,
     ) {
         let again = settings.republish.as_ref().map(|republish| {
-            republish.look_up(&self.stream, &new.subject);
+            republish.look_up(&self.stream, &new.subject, u64::MAX);
             (new.subject.clone(), new.headers.clone(), new.payload.clone())
         });
         self.stream.append_with(new, move |result| {

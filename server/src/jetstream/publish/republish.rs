@@ -1,7 +1,8 @@
 //! Publishing again what was stored, under another subject and with where it lies in its headers.
 //! Not here: which messages are stored.
 
-use crate::jetstream::config::Republish;
+use crate::jetstream::config::StreamConfig;
+use crate::jetstream::lookup::last_up_to;
 use crate::jetstream::text_time;
 use crate::routing::{Account, Message};
 use bytes::{Bytes, BytesMut};
@@ -14,6 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Subjects whose last sequence is remembered; at more it begins anew.
 const SUBJECTS_MAX: usize = 100_000;
 
+/// Messages and bytes read at a time where a stream is followed.
+const BATCH_MESSAGES_MAX: usize = 256;
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
 /// Publishes again what was stored.
 #[derive(Debug)]
 pub(super) struct Republisher {
@@ -24,19 +29,21 @@ pub(super) struct Republisher {
 }
 
 impl Republisher {
-    /// As configured; none for what is not a transform, which verdicts refuse.
-    pub(super) fn new(config: &Republish) -> Option<Self> {
-        let transform = Transform::new(&config.src, &config.dest).ok()?;
-        Some(Self { transform, headers_only: config.headers_only, last: Mutex::default() })
+    /// As configured, if it is; none for what is not a transform, which verdicts refuse.
+    pub(super) fn new(config: &StreamConfig) -> Option<Self> {
+        let republish = config.republish.as_ref()?;
+        let transform = Transform::new(&republish.src, &republish.dest).ok()?;
+        let headers_only = republish.headers_only;
+        Some(Self { transform, headers_only, last: Mutex::default() })
     }
-    /// Finds out the last sequence of a subject, before a message on it is appended.
-    pub(super) fn look_up(&self, stream: &Stream, subject: &Bytes) {
+    /// Finds out the last sequence of a subject at or below a sequence, where it is not known yet.
+    pub(super) fn look_up(&self, stream: &Stream, subject: &Bytes, up_to: u64) {
         let lock = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().contains_key(subject) {
             return;
         }
         let text = std::str::from_utf8(subject).unwrap_or_default();
-        let last = stream.last_by_subject(text).ok().flatten();
+        let last = last_up_to(stream, text, up_to).ok().flatten();
         let mut known = lock();
         if known.len() >= SUBJECTS_MAX {
             known.clear();
@@ -73,6 +80,43 @@ impl Republisher {
             payload,
             ..Message::default()
         });
+    }
+}
+
+/// Publishes again what arrives in a stream that takes copies, from now on. Ends with the stream, or when the handle is
+/// dropped. What limits remove before it is read is not published again.
+pub(crate) fn follow(
+    stream: &Arc<Stream>,
+    account: &Arc<Account>,
+    config: &StreamConfig,
+    runtime: &tokio::runtime::Handle,
+) -> Option<AbortOnDrop> {
+    let republisher = Republisher::new(config).filter(|_| config.is_copy())?;
+    let next = stream.committed_sequence().saturating_add(1);
+    let mut tail = stream.tail(next, Vec::new());
+    let (stream, account, name) = (stream.clone(), account.clone(), config.name.clone());
+    let task = runtime.spawn(async move {
+        while let Ok(batch) = tail.next(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX).await {
+            for message in batch.messages {
+                let before = message.sequence.saturating_sub(1);
+                republisher.look_up(&stream, &message.subject, before);
+                let appended =
+                    Appended { sequence: message.sequence, duplicate: false, time: message.time };
+                let stored = (message.subject, message.headers, message.payload);
+                republisher.send(&account, &name, &stored, &appended);
+            }
+        }
+    });
+    Some(AbortOnDrop(task.abort_handle()))
+}
+
+/// Ends a task when it is dropped.
+#[derive(Debug)]
+pub(crate) struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

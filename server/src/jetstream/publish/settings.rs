@@ -19,6 +19,7 @@ pub(super) struct Settings {
     pub(super) sealed: bool,
     pub(super) allow_rollup: bool,
     pub(super) message_bytes_max: Option<usize>,
+    /// None for a stream that takes copies: there what arrives is followed instead.
     pub(super) republish: Option<Republisher>,
     transform: Option<Transform>,
 }
@@ -36,7 +37,7 @@ impl Settings {
             sealed: config.sealed,
             allow_rollup: config.allow_rollup_hdrs,
             message_bytes_max: usize::try_from(config.max_msg_size).ok(),
-            republish: config.republish.as_ref().and_then(Republisher::new),
+            republish: Republisher::new(config).filter(|_| !config.is_copy()),
             transform: transform.and_then(|each| Transform::new(&each.src, &each.dest).ok()),
         }
     }
