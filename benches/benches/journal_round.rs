@@ -1,6 +1,13 @@
 //! A durable append with nothing else under way, beside one synced 4 KiB overwrite on the same file system.
 //! The directory is below `HEADWATER_BENCH_DIR` where that is set: a memory file system measures nothing.
 
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that fails has nothing to measure"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headwater_benches::directory;
 use headwater_storage::{

@@ -1,6 +1,13 @@
 //! Durable appends with many under way: to one log by record size, and to many logs at once.
 //! The directory is below `HEADWATER_BENCH_DIR` where that is set: a memory file system measures nothing.
 
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that fails has nothing to measure"
+)]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use headwater_benches::directory;
 use headwater_storage::{testing::Logs, volume::DiskMethod};
