@@ -10,6 +10,7 @@
 //!
 //! Not here: sockets, accounts, the JSON API, and where a message came from.
 
+mod catalogue;
 mod disk;
 pub mod error;
 mod format;

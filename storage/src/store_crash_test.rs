@@ -210,6 +210,7 @@ impl Life {
                 base_sequence: model.records.len() as u64 + 1,
                 time: Timestamp(1),
                 starts_segment: open.log.wants_segment(),
+                follows: false,
             };
             open.log.append(&group)?;
             model.records.push(record);
@@ -396,6 +397,7 @@ fn a_failed_sync_stops_the_store_until_it_is_opened_again() {
             base_sequence: 1,
             time: Timestamp(1),
             starts_segment: false,
+            follows: false,
         };
         assert!(matches!(open_log.log.append(&group), Err(Error::ReadOnly(_))));
         assert_eq!(open_log.log.committed().0, before[&0] + u64::from(checkpoint));

@@ -82,6 +82,7 @@ impl Logs {
             base_sequence: 1,
             time: Timestamp(0),
             starts_segment: log.wants_segment(),
+            follows: false,
         };
         log.append(&group).map(|position| position.0)
     }

@@ -1,7 +1,35 @@
 //! A data directory with one writer: journal, catalogue and streams.
+//!
+//! Invariants: a stream's entry in the catalogue is durable before anybody may append to it, and gone, durably, before its
+//! files go; files that no entry speaks of are kept and reported.
+//! Not here: expiry and recovery of streams while the volume is open (`housekeeper`).
 
-use crate::{Error, Result, Stream, StreamConfig, stream::SyncPolicy};
-use std::{path::PathBuf, sync::Arc};
+mod housekeeper;
+
+use crate::{
+    Error, Result, Stream, StreamConfig, Timestamp,
+    catalogue::{CATALOGUE_LOG, Catalogue},
+    disk::{Disk, open_directory},
+    log::{LogId, MemoryBudget, MemoryLog},
+    store::{CommitMode, JOURNAL_FILE_BYTES, LogStore, LogStoreOptions},
+    stream::{
+        Core, Incarnation, StorageKind, SyncPolicy,
+        environment::{Clock, Environment},
+        log_options,
+        replay::Rebuild,
+        stored::StoredConfig,
+    },
+};
+use housekeeper::Housekeeper;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Longest name of a stream, in bytes.
+const NAME_BYTES_MAX: usize = 512;
 
 /// How bytes reach the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,49 +87,375 @@ pub struct RecoveryReport {
     pub unreadable_streams: Vec<(String, Error)>,
 }
 
+/// What a name stands for.
+#[derive(Clone, Debug)]
+enum Named {
+    /// A stream.
+    Stream(Arc<Stream>),
+    /// One that is being made or removed, or that cannot be opened.
+    Reserved,
+}
+
+type Names = Mutex<BTreeMap<String, Named>>;
+
 /// An open data directory. Dropping it closes it as well as it can; `close` says how that went.
-#[derive(Debug)]
-pub struct Volume {}
+pub struct Volume {
+    environment: Arc<Environment>,
+    names: Arc<Names>,
+    housekeeper: Housekeeper,
+    report: RecoveryReport,
+    method: String,
+}
 
 impl Volume {
     /// Opens a directory, recovering what a crash left. One process at a time: `Error::Locked` otherwise.
-    pub fn open(_options: VolumeOptions) -> Result<Self> {
-        todo!()
+    pub fn open(options: VolumeOptions) -> Result<Self> {
+        let disk = open_directory(&options.directory, options.disk)?;
+        let clock: Clock = Arc::new(Timestamp::now);
+        Self::open_on(disk, &options, CommitMode::Thread, clock, JOURNAL_FILE_BYTES)
     }
+
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        options: &VolumeOptions,
+        mode: CommitMode,
+        clock: Clock,
+        journal_file_bytes: u64,
+    ) -> Result<Self> {
+        let store_options = LogStoreOptions {
+            journal_bytes_max: options.journal_bytes_max,
+            journal_file_bytes,
+            mode,
+        };
+        let (store, found) = LogStore::open(disk, store_options)?;
+        let method = store.disk_method();
+        let (catalogue, damage) = Catalogue::open(&store)?;
+        let mut report = RecoveryReport {
+            unclean: found.unclean,
+            rounds_replayed: found.rounds_replayed,
+            damage: found.damage,
+            unreadable_streams: Vec::new(),
+        };
+        report.damage.extend(damage);
+        let environment = Arc::new(Environment {
+            store,
+            catalogue,
+            clock,
+            memory: MemoryBudget::new(options.memory_bytes_max),
+            sync: options.sync,
+            segment_bytes: options.segment_bytes,
+            mode,
+        });
+        let mut names = BTreeMap::new();
+        for stored in environment.catalogue.streams() {
+            let named = open_stream(&environment, &stored, &mut report);
+            names.insert(stored.name().to_owned(), named);
+        }
+        take_up_strays(&environment, &mut names, &mut report)?;
+        let names = Arc::new(Mutex::new(names));
+        let housekeeper = Housekeeper::start(&environment, &names)?;
+        Ok(Self { environment, names, housekeeper, report, method })
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeMap<String, Named>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What opening found.
     pub fn recovery(&self) -> &RecoveryReport {
-        todo!()
+        &self.report
     }
+
     /// The method in use, in words, such as `io_uring (O_DIRECT)`.
     pub fn disk_method(&self) -> &str {
-        todo!()
+        &self.method
     }
+
     /// Creates a stream; durable on return. `StreamExists` where the name is taken.
-    pub async fn create_stream(&self, _config: StreamConfig) -> Result<Arc<Stream>> {
-        todo!()
+    pub async fn create_stream(&self, config: StreamConfig) -> Result<Arc<Stream>> {
+        if config.name.is_empty() || config.name.len() > NAME_BYTES_MAX {
+            return Err(Error::InvalidConfig("a stream has a name of 1 to 512 bytes".into()));
+        }
+        if config.first_sequence > crate::format::NUMBER_MAX {
+            return Err(Error::InvalidConfig("the first sequence is too large".into()));
+        }
+        let name = config.name.clone();
+        {
+            let mut names = self.names();
+            if names.contains_key(&name) {
+                return Err(Error::StreamExists(name));
+            }
+            names.insert(name.clone(), Named::Reserved);
+        }
+        let reserved = Reservation { names: &self.names, name: &name };
+        let stream = match config.storage {
+            StorageKind::Memory => self.create_in_memory(config),
+            StorageKind::File => self.create_in_files(config).await?,
+        };
+        reserved.keep(Named::Stream(Arc::clone(&stream)));
+        Ok(stream)
     }
+
+    fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
+        let environment = &self.environment;
+        let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory)));
+        let core = Core::new(config, new_incarnation(), environment.now(), log);
+        Stream::new(environment, core)
+    }
+
+    async fn create_in_files(&self, config: StreamConfig) -> Result<Arc<Stream>> {
+        let environment = Arc::clone(&self.environment);
+        let incarnation = new_incarnation();
+        let id = LogId(incarnation.0);
+        let options = log_options(&config, environment.sync, environment.segment_bytes);
+        let log = self
+            .housekeeper
+            .run(move |environment| environment.store.create_log(id, options))
+            .await??;
+        let created = environment.now();
+        let stored = StoredConfig::new(&config, incarnation, created);
+        let stream = Stream::new(&environment, Core::new(config, incarnation, created, log));
+        let made = async {
+            stream.core().open_log_with_state()?;
+            // The state was appended before, and rounds are acknowledged in order: this waits for both.
+            environment.catalogue.put(stored)?.wait(&environment).await
+        };
+        if let Err(error) = made.await {
+            let remove = move |environment: &Environment| environment.store.remove_log(id);
+            if let Err(error) = self.housekeeper.run(remove).await? {
+                tracing::warn!(%error, "the log of a stream that could not be made stays");
+            }
+            return Err(error);
+        }
+        Ok(stream)
+    }
+
     /// The stream of that name.
-    pub fn stream(&self, _name: &str) -> Option<Arc<Stream>> {
-        todo!()
+    pub fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+        match self.names().get(name) {
+            Some(Named::Stream(stream)) => Some(Arc::clone(stream)),
+            _ => None,
+        }
     }
+
     /// All streams, sorted by name.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
-        todo!()
+        all_streams(&self.names)
     }
+
     /// Deletes a stream with its files; durable on return. Tails of it end with `Closed`.
-    pub async fn delete_stream(&self, _name: &str) -> Result<()> {
-        todo!()
+    pub async fn delete_stream(&self, name: &str) -> Result<()> {
+        let stream = {
+            let mut names = self.names();
+            match names.get_mut(name) {
+                Some(named @ Named::Stream(_)) => std::mem::replace(named, Named::Reserved),
+                _ => return Err(Error::StreamNotFound(name.to_owned())),
+            }
+        };
+        let Named::Stream(stream) = stream else {
+            return Err(Error::StreamNotFound(name.to_owned()));
+        };
+        let reserved = Reservation { names: &self.names, name };
+        if stream.core().is_in_memory() {
+            stream.end();
+            return Ok(());
+        }
+        let id = LogId(stream.incarnation().0);
+        let environment = &self.environment;
+        let removed = match environment.catalogue.remove(id) {
+            Ok(submitted) => submitted.wait(environment).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            reserved.keep(Named::Stream(stream));
+            return Err(error);
+        }
+        stream.end();
+        self.housekeeper
+            .run(move |environment| {
+                environment.store.remove_log(id)?;
+                environment.catalogue.forget(id);
+                Ok(())
+            })
+            .await?
     }
+
     /// Why the volume takes no appends, if it does not.
     pub fn failure(&self) -> Option<Error> {
-        todo!()
+        self.environment.store.failure()
     }
+
     /// Syncs what is dirty and empties the journal.
     pub fn checkpoint(&self) -> Result<()> {
-        todo!()
+        self.environment.store.checkpoint()
     }
+
     /// Refuses new appends, waits for those under way, checkpoints, and lets the directory go.
     pub fn close(&self) -> Result<()> {
-        todo!()
+        self.housekeeper.stop();
+        let closed = self.environment.store.close();
+        for stream in self.streams() {
+            stream.end();
+        }
+        closed
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the volume was dropped and could not be closed");
+        }
+    }
+}
+
+impl fmt::Debug for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Volume").field("environment", &self.environment).finish_non_exhaustive()
+    }
+}
+
+/// A name that is given back unless it is kept.
+struct Reservation<'a> {
+    names: &'a Names,
+    name: &'a str,
+}
+
+impl Reservation<'_> {
+    fn keep(self, named: Named) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(self.name.to_owned(), named);
+        drop(names);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(self.name);
+    }
+}
+
+fn all_streams(names: &Names) -> Vec<Arc<Stream>> {
+    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let streams = names.values().filter_map(|named| match named {
+        Named::Stream(stream) => Some(Arc::clone(stream)),
+        Named::Reserved => None,
+    });
+    streams.collect()
+}
+
+fn new_incarnation() -> Incarnation {
+    // 0 is the catalogue's log.
+    Incarnation(rand::random::<u128>().max(1))
+}
+
+/// Opens a stream that the catalogue has. One that cannot be opened keeps its name and its files.
+fn open_stream(
+    environment: &Arc<Environment>,
+    stored: &StoredConfig,
+    report: &mut RecoveryReport,
+) -> Named {
+    let config = stored.config();
+    let now = environment.now();
+    let mut rebuild = Rebuild::new(config.dedup_window, now);
+    let options = log_options(&config, environment.sync, environment.segment_bytes);
+    let id = LogId(stored.incarnation().0);
+    let there = environment.store.list_logs().map(|logs| logs.contains(&id));
+    let opened = match there {
+        Ok(true) => {
+            environment.store.open_log(id, options, &mut |event| rebuild.event(event))
+        }
+        Ok(false) => Err(Error::Damaged {
+            place: format!("{:032x}", id.0),
+            what: "the directory of the stream's log is missing".into(),
+        }),
+        Err(error) => Err(error),
+    };
+    let damage = rebuild.damage();
+    report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
+    let name = config.name.clone();
+    let opened = opened.and_then(|log| {
+        let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
+        let stream = Stream::new(environment, core);
+        stream.begin(now)?;
+        Ok(stream)
+    });
+    match opened {
+        Ok(stream) => Named::Stream(stream),
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            Named::Reserved
+        }
+    }
+}
+
+/// Looks at logs that no entry of the catalogue speaks of: one whose stream was removed goes, and so does one that never
+/// held anything; one that says which stream it is is taken up again; any other is kept and reported.
+fn take_up_strays(
+    environment: &Arc<Environment>,
+    names: &mut BTreeMap<String, Named>,
+    report: &mut RecoveryReport,
+) -> Result<()> {
+    let known: Vec<LogId> =
+        environment.catalogue.streams().iter().map(|s| LogId(s.incarnation().0)).collect();
+    for id in environment.store.list_logs()? {
+        if id == CATALOGUE_LOG || known.contains(&id) {
+            continue;
+        }
+        if environment.catalogue.was_removed(id) {
+            environment.store.remove_log(id)?;
+            environment.catalogue.forget(id);
+            continue;
+        }
+        let Some(stored) = stray_config(environment, id, report)? else { continue };
+        let name = stored.name().to_owned();
+        if names.contains_key(&name) {
+            report.damage.push(format!("{name}: log {:032x} is of another stream of that name", id.0));
+            continue;
+        }
+        report.damage.push(format!("{name}: taken up from its log, the catalogue lacks it"));
+        let named = open_stream(environment, &stored, report);
+        names.insert(name, named);
+        environment.catalogue.put(stored)?;
+    }
+    Ok(())
+}
+
+/// What the log of a stray says of its stream. A log that never held a record is removed: its stream was not acknowledged.
+fn stray_config(
+    environment: &Arc<Environment>,
+    id: LogId,
+    report: &mut RecoveryReport,
+) -> Result<Option<StoredConfig>> {
+    let options =
+        log_options(&StreamConfig::default(), environment.sync, environment.segment_bytes);
+    let mut rebuild = Rebuild::new(std::time::Duration::ZERO, environment.now());
+    let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
+    let name = format!("log {:032x}", id.0);
+    let log = match opened {
+        Ok(log) => log,
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            return Ok(None);
+        }
+    };
+    let config = rebuild.config().cloned().filter(|config| config.incarnation().0 == id.0);
+    let is_empty = log.committed().0 == 0 && rebuild.damage().is_empty();
+    drop(log);
+    match config {
+        Some(config) => Ok(Some(config)),
+        None if is_empty => {
+            environment.store.remove_log(id)?;
+            Ok(None)
+        }
+        None => {
+            let what = "no entry of the catalogue and no record in it says which stream it is";
+            report.unreadable_streams.push((
+                name.clone(),
+                Error::Damaged { place: name, what: what.into() },
+            ));
+            Ok(None)
+        }
     }
 }

@@ -179,6 +179,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Takes room for what belongs to bytes that were taken before.
+    pub(crate) fn add_room(&self, bytes: usize) {
+        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Gives room back.
     pub(crate) fn give_room(&self, bytes: usize) {
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);

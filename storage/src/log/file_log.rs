@@ -242,10 +242,14 @@ impl Log for FileLog {
         if let Some(error) = &open.failed {
             return Err(error.clone());
         }
-        if open.waiting_bytes > 0 && open.waiting_bytes + len > OPEN_BYTES_MAX {
-            return Err(Error::Busy);
+        if group.follows {
+            self.shared.add_room(len);
+        } else {
+            if open.waiting_bytes > 0 && open.waiting_bytes + len > OPEN_BYTES_MAX {
+                return Err(Error::Busy);
+            }
+            self.shared.take_room(len)?;
         }
-        self.shared.take_room(len)?;
         let starts_segment = group.starts_segment && open.started;
         if starts_segment {
             open.segment_bytes = 0;

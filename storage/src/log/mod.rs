@@ -5,10 +5,12 @@
 
 mod damage;
 mod file_log;
+mod memory_log;
 mod open;
 mod write;
 
 pub(crate) use file_log::FileLog;
+pub(crate) use memory_log::{MemoryBudget, MemoryLog};
 pub(crate) use open::Opening;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 
@@ -40,6 +42,8 @@ pub(crate) struct Group<'a> {
     pub(crate) time: Timestamp,
     /// Close the segment first: this group opens a new one (it holds the stream's state record).
     pub(crate) starts_segment: bool,
+    /// It belongs to the group before it and is taken even where too much waits already. Small.
+    pub(crate) follows: bool,
 }
 
 /// The body of a frame as read: decompressed, checked.
@@ -116,6 +120,8 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     fn segments(&self) -> Vec<SegmentInfo>;
     /// Removes all segments below `number` from the disk. The owner has made durable what makes them superfluous.
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()>;
+    /// The messages with these sequences (inclusive) are removed for good: a log in memory lets their bytes go.
+    fn forget(&self, _first: u64, _last: u64) {}
     /// The position above the last committed record.
     fn committed(&self) -> Position;
 }

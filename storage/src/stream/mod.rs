@@ -1,13 +1,50 @@
 //! Streams: a log with sequences, limits, a subject index and a dedup window.
+//!
+//! A change goes one way: it is checked and made under the lock (`append`, `apply`, `remove`), goes into the log, and
+//! becomes visible when the log says that it is committed (`core`). Readers see what is committed (`read`, `tail`).
+//! After a restart all of it is built again from the records of the log (`replay`).
+
 pub mod batch;
 pub mod config;
 mod tail;
+
+mod accounting;
+mod append;
+mod apply;
+mod contents;
+mod core;
+mod dedup;
+mod entries;
+pub(crate) mod environment;
+mod index;
+mod limit;
+mod maintain;
+mod read;
+mod remove;
+pub(crate) mod record;
+pub(crate) mod replay;
+mod signal;
+pub(crate) mod stored;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
 pub use tail::{Tail, TailBatch};
 
-use crate::{Error, Message, NewMessage, Result, Timestamp};
+pub(crate) use core::{Core, Done, log_options};
+
+use crate::{
+    Error, NewMessage, Result, Timestamp,
+    log::{CommitListener, LogRef, Position},
+    stream::{append::Outcome, core::Effect, environment::Environment, signal::Signal},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+use tokio::sync::oneshot;
 
 /// What an append came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,118 +105,276 @@ pub struct Purge {
 }
 
 /// A durable stream of messages. Cheap to share as `Arc<Stream>`; every method may be called from any thread.
-#[derive(Debug)]
-pub struct Stream {}
+pub struct Stream {
+    environment: Arc<Environment>,
+    core: Mutex<Core>,
+    signal: Signal,
+    /// When the next message is too old, in nanoseconds since 1970; the maximum where none will be.
+    next_expiry: AtomicI64,
+}
 
 impl Stream {
+    /// Takes over a stream that was built or rebuilt, and listens to its log.
+    pub(crate) fn new(environment: &Arc<Environment>, core: Core) -> Arc<Self> {
+        let log = core.log.clone();
+        let stream = Arc::new(Self {
+            environment: Arc::clone(environment),
+            core: Mutex::new(core),
+            signal: Signal::default(),
+            next_expiry: AtomicI64::new(i64::MIN),
+        });
+        stream.listen(&log);
+        stream
+    }
+
+    pub(crate) fn listen(self: &Arc<Self>, log: &LogRef) {
+        let listener: Weak<Self> = Arc::downgrade(self);
+        log.listen(listener);
+    }
+
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Its configuration as last stored.
     pub fn config(&self) -> StreamConfig {
-        todo!()
+        StreamConfig::clone(&self.core().config)
     }
+
     /// When it was created.
     pub fn created(&self) -> Timestamp {
-        todo!()
+        self.core().created
     }
+
     /// Which creation of a stream of this name it is.
     pub fn incarnation(&self) -> Incarnation {
-        todo!()
+        self.core().incarnation
     }
+
     /// Figures of what is committed.
     pub fn state(&self) -> StreamState {
-        todo!()
-    }
-    /// Stored messages per subject, for subjects that match `filter`, sorted by subject.
-    pub fn subjects(&self, _filter: &str) -> Vec<(String, u64)> {
-        todo!()
-    }
-    /// Interior sequences that hold nothing, as inclusive ranges in order.
-    pub fn deleted(&self) -> Vec<(u64, u64)> {
-        todo!()
+        let core = self.core();
+        let committed = core.committed_sequence;
+        let first = core.first_sequence();
+        let held = core.contents.held_messages;
+        let mut lost = core.lost.clone();
+        lost.sequences.retain(|(_, last)| *last >= first);
+        if lost.sequences.is_empty() && first > 1 && !core.lost.sequences.is_empty() {
+            lost.bytes = 0;
+        }
+        let is_fresh = committed == 0 && held == 0;
+        StreamState {
+            messages: held,
+            bytes: core.contents.held_bytes,
+            first_sequence: if is_fresh { 0 } else { first },
+            first_time: core.contents.entries.get(first).map(|entry| entry.time).filter(|_| held > 0),
+            last_sequence: committed,
+            last_time: core.committed_time,
+            subjects: core.held_subjects(),
+            deleted: (committed + 1).saturating_sub(first).saturating_sub(held),
+            lost,
+        }
     }
 
     /// Appends a message; calls `done` once it is durable (or refused). `done` runs on the commit thread, or on this
     /// one when the answer is known at once: it must not block and must not call back into this stream.
     pub fn append_with(
         &self,
-        _message: NewMessage,
-        _done: impl FnOnce(Result<Appended>) + Send + 'static,
+        message: NewMessage,
+        done: impl FnOnce(Result<Appended>) + Send + 'static,
     ) {
-        todo!()
+        let now = self.environment.now();
+        let mut core = self.core();
+        let told = match core.append(&message, now) {
+            Ok(Outcome::Stored(appended, effect)) => {
+                core.queue(effect, Some(answer(Ok(appended), done)));
+                None
+            }
+            Ok(Outcome::Duplicate(seen)) => {
+                let (sequence, time) = (seen.sequence, seen.time);
+                let appended = Appended { sequence, duplicate: true, time };
+                core.answer_after_pending(answer(Ok(appended), done))
+            }
+            Err(error) => core.answer_after_pending(answer(Err(error), done)),
+        };
+        self.finish(core, told);
     }
+
     /// Appends a message and waits until it is durable.
-    pub async fn append(&self, _message: NewMessage) -> Result<Appended> {
-        todo!()
+    pub async fn append(&self, message: NewMessage) -> Result<Appended> {
+        let (sender, receiver) = oneshot::channel();
+        self.append_with(message, move |result| drop(sender.send(result)));
+        self.environment.wait(receiver).await?
     }
+
     /// Same, blocking the thread.
-    pub fn append_blocking(&self, _message: NewMessage) -> Result<Appended> {
-        todo!()
+    pub fn append_blocking(&self, message: NewMessage) -> Result<Appended> {
+        let (sender, receiver) = oneshot::channel();
+        self.append_with(message, move |result| drop(sender.send(result)));
+        self.environment.wait_blocking(receiver)?
     }
+
     /// Appends the steps of a replication batch in order, each with its progress, and stops at the first one that the
     /// stream refuses. What was applied is in one frame: after a crash the copies and the progress agree.
     pub fn apply_with(
         &self,
-        _batch: Batch,
-        _done: impl FnOnce(Result<BatchOutcome>) + Send + 'static,
+        batch: Batch,
+        done: impl FnOnce(Result<BatchOutcome>) + Send + 'static,
     ) {
-        todo!()
+        let now = self.environment.now();
+        let mut core = self.core();
+        let told = match core.apply(batch, now) {
+            Ok((outcome, Some(effect))) => {
+                core.queue(effect, Some(answer(Ok(outcome), done)));
+                None
+            }
+            Ok((outcome, None)) => core.answer_after_pending(answer(Ok(outcome), done)),
+            Err(error) => core.answer_after_pending(answer(Err(error), done)),
+        };
+        self.finish(core, told);
     }
+
     /// Same, waiting until it is durable.
-    pub async fn apply(&self, _batch: Batch) -> Result<BatchOutcome> {
-        todo!()
+    pub async fn apply(&self, batch: Batch) -> Result<BatchOutcome> {
+        let (sender, receiver) = oneshot::channel();
+        self.apply_with(batch, move |result| drop(sender.send(result)));
+        self.environment.wait(receiver).await?
     }
+
     /// The progress last stored under `key` by a batch; survives purge and expiry of everything copied.
-    pub fn progress(&self, _key: &str) -> Option<Vec<u8>> {
-        todo!()
+    pub fn progress(&self, key: &str) -> Option<Vec<u8>> {
+        self.core().held_progress.get(key).cloned()
     }
+
     /// All progress entries, sorted by key.
     pub fn progress_entries(&self) -> Vec<(String, Vec<u8>)> {
-        todo!()
+        self.core().held_progress.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// The message at `sequence`; `MessageNotFound` where there is none (or it is not committed).
-    pub fn get(&self, _sequence: u64) -> Result<Message> {
-        todo!()
-    }
-    /// The newest message whose subject matches `filter` (literal or wildcard).
-    pub fn last_by_subject(&self, _filter: &str) -> Result<Option<Message>> {
-        todo!()
-    }
-    /// The first message at or after `sequence` whose subject matches any of `filters` (none given: any subject).
-    pub fn next_by_subject(&self, _filters: &[String], _sequence: u64) -> Result<Option<Message>> {
-        todo!()
-    }
-    /// The first sequence whose message is at or after `time`; `last_sequence + 1` where there is none.
-    pub fn sequence_at_time(&self, _time: Timestamp) -> Result<u64> {
-        todo!()
-    }
-    /// Messages at or after `sequence` that match any of `filters` (none given: all).
-    pub fn count_from(&self, _sequence: u64, _filters: &[String]) -> u64 {
-        todo!()
-    }
     /// Highest committed sequence; 0 for none.
     pub fn committed_sequence(&self) -> u64 {
-        todo!()
+        self.core().committed_sequence
     }
 
-    /// Deletes one message; durable on return. With `erase` its bytes are overwritten on disk.
-    pub async fn delete(&self, _sequence: u64, _erase: bool) -> Result<()> {
-        todo!()
+    /// Deletes one message; durable on return. Its bytes stay in the segment until that goes, and nothing reads them.
+    pub async fn delete(&self, sequence: u64) -> Result<()> {
+        let now = self.environment.now();
+        self.change(|core| core.delete(sequence, now).map(|effect| ((), Some(effect)))).await
     }
+
     /// Removes messages; durable on return. Gives how many went.
-    pub async fn purge(&self, _purge: Purge) -> Result<u64> {
-        todo!()
+    pub async fn purge(&self, purge: Purge) -> Result<u64> {
+        let now = self.environment.now();
+        self.change(|core| core.purge(&purge, now)).await
     }
+
     /// Stores a new configuration (name and storage kind must not change) and applies its limits at once.
-    pub async fn update(&self, _config: StreamConfig) -> Result<()> {
-        todo!()
+    pub async fn update(&self, config: StreamConfig) -> Result<()> {
+        let now = self.environment.now();
+        let stored = self.core().check_update(&config)?;
+        if config.storage == StorageKind::File {
+            self.environment.catalogue.put(stored)?.wait(&self.environment).await?;
+        }
+        self.change(|core| core.update(config, now).map(|effect| ((), Some(effect)))).await?;
+        self.change(|core| core.enforce(now).map(|effect| ((), effect))).await
     }
 
     /// Follows the stream from `sequence` on, seeing only subjects that match any of `filters` (none given: all).
-    pub fn tail(self: &std::sync::Arc<Self>, _sequence: u64, _filters: Vec<String>) -> Tail {
-        todo!()
+    pub fn tail(self: &Arc<Self>, sequence: u64, filters: Vec<String>) -> Tail {
+        Tail::new(Arc::clone(self), sequence, &filters)
     }
+
     /// Why the stream takes no appends, if it does not.
     pub fn failure(&self) -> Option<Error> {
-        todo!()
+        self.core().failure.clone()
+    }
+
+    /// Makes a change and waits until it is durable.
+    async fn change<T>(
+        &self,
+        make: impl FnOnce(&mut Core) -> Result<(T, Option<Effect>)>,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let done: Done = Box::new(move |failure| drop(sender.send(failure)));
+        let value = {
+            let mut core = self.core();
+            let (value, effect) = make(&mut core)?;
+            let told = match effect {
+                Some(effect) => {
+                    core.queue(effect, Some(done));
+                    None
+                }
+                None => core.answer_after_pending(done),
+            };
+            self.finish(core, told);
+            value
+        };
+        match self.environment.wait(receiver).await? {
+            Some(error) => Err(error),
+            None => Ok(value),
+        }
+    }
+
+    /// Lets the lock go; answers what is known at once, and what a log in memory has committed at once.
+    fn finish(&self, mut core: MutexGuard<'_, Core>, told: Option<Done>) {
+        if core.is_in_memory() && !core.pending.is_empty() {
+            let through = core.log.committed();
+            let dones = core.settle(through);
+            self.after_commit(core, dones);
+        } else {
+            drop(core);
+        }
+        if let Some(done) = told {
+            done(None);
+        }
+    }
+
+    /// Something became visible: removes segments that are not needed, and tells those who wait.
+    fn after_commit(&self, mut core: MutexGuard<'_, Core>, dones: Vec<Done>) {
+        let now = self.environment.now();
+        let trim = core.trim(now).map(|number| (core.log.clone(), number));
+        let expiry = core.next_expiry().map_or(i64::MAX, |time| time.0);
+        self.next_expiry.store(expiry, Ordering::Relaxed);
+        drop(core);
+        self.signal.notify();
+        for done in dones {
+            done(None);
+        }
+        if let Some((log, number)) = trim
+            && let Err(error) = log.remove_segments_before(number)
+        {
+            tracing::warn!(%error, "segments stay until the volume is opened again");
+        }
+    }
+}
+
+/// Hands a result on, unless the commit failed.
+fn answer<T: Send + 'static>(
+    result: Result<T>,
+    done: impl FnOnce(Result<T>) + Send + 'static,
+) -> Done {
+    Box::new(move |failure| done(failure.map_or(result, Err)))
+}
+
+impl CommitListener for Stream {
+    fn committed(&self, through: Position) {
+        let mut core = self.core();
+        let dones = core.settle(through);
+        self.after_commit(core, dones);
+    }
+
+    fn failed(&self, error: &Error) {
+        let dones = self.core().fail(error);
+        self.signal.notify();
+        for done in dones {
+            done(Some(error.clone()));
+        }
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = self.core();
+        f.debug_struct("Stream").field("name", &core.config.name).field("core", &*core).finish()
     }
 }

@@ -119,13 +119,13 @@ pub(super) fn get(request: &Request<'_>) -> Reply {
     Ok(object(json!({"message": value})))
 }
 
-/// Deletes one message; its bytes are overwritten unless the request says otherwise.
+/// Deletes one message. With or without `no_erase` its bytes stay in their segment until that goes.
 pub(super) async fn delete(request: &Request<'_>) -> Reply {
     if request.body.trim_ascii().is_empty() {
         return Err(errors::BAD_REQUEST);
     }
     let read = |fields: &Fields<'_>| Ok((fields.count("seq")?, fields.flag("no_erase")?));
-    let (sequence, no_erase) = request.required(read)?;
+    let (sequence, _no_erase) = request.required(read)?;
     let Some(sequence) = sequence else { return Err(errors::BAD_REQUEST) };
     let entry = request.entry()?;
     let config = entry.config();
@@ -139,7 +139,7 @@ pub(super) async fn delete(request: &Request<'_>) -> Reply {
     if sequence == 0 {
         return Err(refused("no message found".into()));
     }
-    match entry.stream.delete(sequence, !no_erase).await {
+    match entry.stream.delete(sequence).await {
         Ok(()) => Ok(object(json!({"success": true}))),
         Err(Error::MessageNotFound(_)) => {
             Err(ApiError::with(400, 10043, format!("sequence {sequence} not found")))

@@ -1,0 +1,248 @@
+//! The catalogue: which streams a volume has, in a log of its own that is like any other.
+//!
+//! Records are whole entries (`Put`), removals, and, at the start of each segment, everything there is.
+//! Invariants: a stream is acknowledged when its entry is durable; a log without an entry is never removed unless the
+//! catalogue says that its stream was.
+//! Not here: the streams' own logs (`volume`).
+
+use crate::{
+    Error, Result, Timestamp,
+    log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
+    store::{LogOptions, LogStore},
+    stream::{
+        Compression, SyncPolicy,
+        environment::Environment,
+        stored::{StoredConfig, decode, encode},
+    },
+};
+use bincode::{Decode, Encode};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+use tokio::sync::oneshot;
+
+/// The log of the catalogue. Streams have random ids, which are never 0.
+pub(crate) const CATALOGUE_LOG: LogId = LogId(0);
+/// Size at which the catalogue begins a segment with all its entries and drops the ones before, in bytes.
+const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of an entry that are decoded at most.
+const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A change of the catalogue.
+#[derive(Debug, Encode, Decode)]
+enum Change {
+    /// A stream is there, with this configuration.
+    Put(StoredConfig),
+    /// A stream is gone; its files may still be there.
+    Remove(u128),
+    /// These are all.
+    All { streams: Vec<StoredConfig>, removed: Vec<u128> },
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    streams: BTreeMap<u128, StoredConfig>,
+    removed: BTreeSet<u128>,
+}
+
+impl Entries {
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put(config) => {
+                self.streams.insert(config.incarnation().0, config);
+            }
+            Change::Remove(id) => {
+                self.streams.remove(&id);
+                self.removed.insert(id);
+            }
+            Change::All { streams, removed } => {
+                self.streams =
+                    streams.into_iter().map(|config| (config.incarnation().0, config)).collect();
+                self.removed = removed.into_iter().collect();
+            }
+        }
+    }
+}
+
+type Answer = oneshot::Sender<Option<Error>>;
+
+struct State {
+    entries: Entries,
+    waiting: VecDeque<(Position, Answer)>,
+    failed: Option<Error>,
+}
+
+/// See the top of the file.
+pub(crate) struct Catalogue {
+    log: LogRef,
+    state: Mutex<State>,
+}
+
+/// A change that is not durable yet.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    answer: oneshot::Receiver<Option<Error>>,
+}
+
+impl Submitted {
+    /// Waits until it is durable.
+    pub(crate) async fn wait(self, environment: &Environment) -> Result<()> {
+        match environment.wait(self.answer).await? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Catalogue {
+    /// Opens the catalogue, making it where there is none. Gives what damage took, a sentence each.
+    pub(crate) fn open(store: &LogStore) -> Result<(Arc<Self>, Vec<String>)> {
+        let options = LogOptions {
+            compression: Compression::None,
+            sync: SyncPolicy::Always,
+            segment_bytes: SEGMENT_BYTES,
+        };
+        let mut entries = Entries::default();
+        let mut damage = Vec::new();
+        let log = if store.list_logs()?.contains(&CATALOGUE_LOG) {
+            store.open_log(CATALOGUE_LOG, options, &mut |event| {
+                match event {
+                    Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
+                    Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
+                }
+                Ok(())
+            })?
+        } else {
+            store.create_log(CATALOGUE_LOG, options)?
+        };
+        let state = State { entries, waiting: VecDeque::new(), failed: None };
+        let catalogue = Arc::new(Self { log: log.clone(), state: Mutex::new(state) });
+        let listener: Weak<Self> = Arc::downgrade(&catalogue);
+        log.listen(listener);
+        Ok((catalogue, damage))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All streams.
+    pub(crate) fn streams(&self) -> Vec<StoredConfig> {
+        self.state().entries.streams.values().cloned().collect()
+    }
+
+    /// Whether the stream with this id was removed.
+    pub(crate) fn was_removed(&self, id: LogId) -> bool {
+        self.state().entries.removed.contains(&id.0)
+    }
+
+    /// The files of a removed stream are gone: it need not be remembered.
+    pub(crate) fn forget(&self, id: LogId) {
+        self.state().entries.removed.remove(&id.0);
+    }
+
+    /// Adds a stream, or changes its configuration.
+    pub(crate) fn put(&self, config: StoredConfig) -> Result<Submitted> {
+        self.submit(Change::Put(config))
+    }
+
+    /// Removes a stream.
+    pub(crate) fn remove(&self, id: LogId) -> Result<Submitted> {
+        self.submit(Change::Remove(id.0))
+    }
+
+    fn submit(&self, change: Change) -> Result<Submitted> {
+        let mut state = self.state();
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        if self.log.wants_segment() {
+            let entries = &state.entries;
+            let all = Change::All {
+                streams: entries.streams.values().cloned().collect(),
+                removed: entries.removed.iter().copied().collect(),
+            };
+            self.append(&all, true)?;
+        }
+        let position = self.append(&change, false)?;
+        state.entries.apply(change);
+        let (sender, answer) = oneshot::channel();
+        state.waiting.push_back((position, sender));
+        Ok(Submitted { answer })
+    }
+
+    fn append(&self, change: &Change, starts_segment: bool) -> Result<Position> {
+        let change = encode(change);
+        let mut records = u32::try_from(change.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+        records.extend_from_slice(&change);
+        self.log.append(&Group {
+            records: &records,
+            count: 1,
+            base_sequence: 0,
+            time: Timestamp(0),
+            starts_segment,
+            follows: false,
+        })
+    }
+
+    /// Drops segments before the last one: it begins with everything there is.
+    fn drop_old_segments(&self) {
+        let segments = self.log.segments();
+        let Some(last) = segments.last().filter(|_| segments.len() > 1) else { return };
+        if let Err(error) = self.log.remove_segments_before(last.number) {
+            tracing::warn!(%error, "old segments of the catalogue stay");
+        }
+    }
+}
+
+impl CommitListener for Catalogue {
+    fn committed(&self, through: Position) {
+        let mut answers = Vec::new();
+        {
+            let mut state = self.state();
+            while state.waiting.front().is_some_and(|(position, _)| *position <= through) {
+                answers.extend(state.waiting.pop_front());
+            }
+        }
+        self.drop_old_segments();
+        for (_, answer) in answers {
+            // Who asked may have gone.
+            let _ = answer.send(None);
+        }
+    }
+
+    fn failed(&self, error: &Error) {
+        let waiting = {
+            let mut state = self.state();
+            state.failed = Some(error.clone());
+            std::mem::take(&mut state.waiting)
+        };
+        for (_, answer) in waiting {
+            let _ = answer.send(Some(error.clone()));
+        }
+    }
+}
+
+impl std::fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalogue").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+/// Applies the changes of a frame, each behind its length.
+fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
+    let mut rest = &frame.records[..];
+    while let Some((len, behind)) = rest.split_first_chunk::<4>() {
+        let len = u32::from_le_bytes(*len) as usize;
+        let Some((change, next)) = behind.split_at_checked(len) else {
+            damage.push("catalogue: an entry is cut short".into());
+            return;
+        };
+        rest = next;
+        match decode(change, ENTRY_BYTES_MAX) {
+            Ok(change) => entries.apply(change),
+            Err(what) => damage.push(format!("catalogue: {what}")),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! One message into a stream: the checks in their order, the record, and what the limits take away for it.
+//!
+//! The order of the checks is the one of nats-server: size, sealed, expected sequences, dedup window, expected id, rollup,
+//! limits.
+//! Invariants: nothing changes here unless the log took the message.
+//! Not here: batches of replication (`apply`).
+
+use super::{
+    Appended,
+    accounting::message_bytes,
+    config::{StorageKind, StreamConfig},
+    core::{Core, Effect},
+    dedup::Seen,
+    limit,
+    record::Ranges,
+};
+use crate::{Error, NewMessage, Result, Timestamp, limits, message::Rollup, subject};
+use bytes::Bytes;
+
+/// What an append came to.
+pub(crate) enum Outcome {
+    /// The message is in the log; `Effect` is queued with the one who waits.
+    Stored(Appended, Effect),
+    /// Its id was seen before.
+    Duplicate(Seen),
+}
+
+impl Core {
+    /// Checks a message and appends it.
+    pub(crate) fn append(&mut self, message: &NewMessage, now: Timestamp) -> Result<Outcome> {
+        self.check()?;
+        check_size(&self.config, message)?;
+        if self.config.sealed {
+            return Err(Error::Sealed);
+        }
+        self.expected_sequences(message)?;
+        if let Some(id) = &message.message_id
+            && let Some(seen) = self.dedup.seen(id, now)
+        {
+            return Ok(Outcome::Duplicate(seen));
+        }
+        if let Some(expected) = &message.expect.last_message_id
+            && *expected != self.last_id
+        {
+            let actual = String::from_utf8_lossy(&self.last_id).into_owned();
+            return Err(Error::WrongLastMessageId { actual });
+        }
+        if message.rollup.is_some() && !self.config.allow_rollup {
+            return Err(Error::RollupDenied);
+        }
+        let bytes = size(self.config.storage, message);
+        let is_rollup = message.rollup.is_some();
+        limit::admit(&self.config, &self.contents, &message.subject, bytes, is_rollup, None)?;
+        let sequence = self.next_sequence()?;
+        self.roll()?;
+        self.begin();
+        let id = message.message_id.as_deref().unwrap_or_default();
+        let texts = [&message.subject[..], id, &message.headers, &message.payload];
+        self.encoder.message(sequence, now, texts);
+        self.append_group(now, false, false)?;
+        self.take_in(message, sequence, now, bytes, now);
+        let mut removed = Ranges::new();
+        self.roll_up(message, sequence, &mut removed);
+        limit::over_subject_limit(
+            &self.config,
+            &mut self.contents,
+            &message.subject,
+            &mut removed,
+        );
+        let effect = Effect {
+            last_sequence: sequence,
+            last_time: Some(now),
+            messages: 1,
+            bytes: bytes.into(),
+            removed: self.removed_by_limits(removed, now)?,
+            progress: Vec::new(),
+        };
+        Ok(Outcome::Stored(Appended { sequence, duplicate: false, time: now }, effect))
+    }
+
+    /// The sequence of the next message.
+    pub(crate) fn next_sequence(&self) -> Result<u64> {
+        let next = self.last_sequence + 1;
+        let full = || Error::InvalidConfig("no sequences are left".into());
+        if next <= crate::format::NUMBER_MAX { Ok(next) } else { Err(full()) }
+    }
+
+    /// A message is in the log: it is live from now on.
+    pub(crate) fn take_in(
+        &mut self,
+        message: &NewMessage,
+        sequence: u64,
+        time: Timestamp,
+        bytes: u32,
+        now: Timestamp,
+    ) {
+        self.last_sequence = sequence;
+        self.last_time = Some(time);
+        self.contents.insert(sequence, &message.subject, bytes, time);
+        match &message.message_id {
+            Some(id) => {
+                self.dedup.insert(id, Seen { sequence, time }, now);
+                self.last_id = Bytes::copy_from_slice(id);
+            }
+            None => self.last_id.clear(),
+        }
+    }
+
+    /// Dooms what a rollup takes away: older messages of its subject, or all.
+    pub(crate) fn roll_up(&mut self, message: &NewMessage, sequence: u64, removed: &mut Ranges) {
+        match message.rollup {
+            None => {}
+            Some(Rollup::All) => {
+                if let Some((first, _)) = self.contents.oldest_live()
+                    && first < sequence
+                {
+                    self.contents.doom_through(sequence - 1);
+                    removed.push((first, sequence - 1));
+                }
+            }
+            Some(Rollup::Subject) => {
+                let Some(id) = self.contents.subjects.find(&message.subject) else { return };
+                while let Some(oldest) = self.contents.oldest_live_of(id)
+                    && oldest < sequence
+                {
+                    self.contents.doom(oldest);
+                    removed.push((oldest, oldest));
+                }
+            }
+        }
+    }
+
+    /// Dooms what is over the limits too, and appends the record of all that goes.
+    pub(crate) fn removed_by_limits(
+        &mut self,
+        mut removed: Ranges,
+        now: Timestamp,
+    ) -> Result<Ranges> {
+        limit::over_limits(&self.config, &mut self.contents, now, &mut removed);
+        if removed.is_empty() {
+            return Ok(removed);
+        }
+        let removed = limit::joined(removed);
+        self.begin();
+        self.encoder.remove(&removed);
+        self.append_group(now, false, true)?;
+        Ok(removed)
+    }
+
+    fn expected_sequences(&self, message: &NewMessage) -> Result<()> {
+        if let Some((filter, expected)) = &message.expect.last_subject_sequence {
+            let actual = self.last_live_sequence(filter);
+            if actual != *expected {
+                return Err(Error::WrongLastSequence { actual });
+            }
+        }
+        match message.expect.last_sequence {
+            Some(expected) if expected != self.last_sequence => {
+                Err(Error::WrongLastSequence { actual: self.last_sequence })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last sequence of the live messages that match; 0 for none.
+    fn last_live_sequence(&self, filter: &[u8]) -> u64 {
+        let contents = &self.contents;
+        let literal = contents.subjects.find(filter).and_then(|id| contents.newest_live_of(id));
+        let Ok(text) = std::str::from_utf8(filter) else { return literal.unwrap_or(0) };
+        if !subject::has_wildcard(text) {
+            return literal.unwrap_or(0);
+        }
+        let mut last = 0;
+        contents.subjects.for_each_match(text, &mut |id| {
+            last = last.max(contents.newest_live_of(id).unwrap_or(0));
+        });
+        last
+    }
+}
+
+/// What a message counts for.
+pub(crate) fn size(storage: StorageKind, message: &NewMessage) -> u32 {
+    message_bytes(storage, message.subject.len(), message.headers.len(), message.payload.len())
+}
+
+/// Whether a message is within the bounds of the engine and of the stream.
+pub(crate) fn check_size(config: &StreamConfig, message: &NewMessage) -> Result<()> {
+    let is_literal = std::str::from_utf8(&message.subject).is_ok_and(subject::is_literal);
+    if !is_literal {
+        return Err(Error::InvalidSubject);
+    }
+    let id = message.message_id.as_ref().map_or(0, Bytes::len);
+    let content = message.headers.len() + message.payload.len();
+    let stream_max = config.limits.message_bytes.map_or(usize::MAX, |max| max as usize);
+    for (bytes, max) in [
+        (message.subject.len(), limits::SUBJECT_BYTES_MAX),
+        (message.headers.len(), limits::HEADER_BYTES_MAX),
+        (id, limits::MESSAGE_ID_BYTES_MAX),
+        (message.subject.len() + id + content, limits::MESSAGE_BYTES_MAX),
+        (content, stream_max),
+    ] {
+        if bytes > max {
+            return Err(Error::MessageTooLarge { bytes, max });
+        }
+    }
+    Ok(())
+}

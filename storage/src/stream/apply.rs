@@ -1,0 +1,177 @@
+//! A batch of replication into a stream: its steps in order, each whole or not at all, all of them in one group.
+//!
+//! Invariants: a step is planned before anything of it counts, and planned so that no item of it can be refused later;
+//! nothing changes here unless the log took the batch.
+//! Not here: what a step is for (the crate `headwater-replication`).
+
+use super::{
+    append::{check_size, size},
+    batch::{Batch, BatchOutcome, Item, Step},
+    core::{Core, Effect, set_progress},
+    limit::{self, Planned},
+    record::Ranges,
+};
+use crate::{Error, NewMessage, Result, Timestamp, format::NUMBER_MAX};
+use std::collections::HashSet;
+
+/// A message that will be stored.
+struct Copy {
+    sequence: u64,
+    time: Timestamp,
+    bytes: u32,
+    message: NewMessage,
+}
+
+/// What a batch will do.
+struct Plan {
+    now: Timestamp,
+    last_sequence: u64,
+    copies: Vec<Copy>,
+    ids: HashSet<bytes::Bytes>,
+    progress: Vec<(String, Vec<u8>)>,
+    applied: usize,
+    refused: Option<Error>,
+}
+
+impl Core {
+    /// Applies a batch. The effect is `None` where nothing changes.
+    pub(crate) fn apply(
+        &mut self,
+        batch: Batch,
+        now: Timestamp,
+    ) -> Result<(BatchOutcome, Option<Effect>)> {
+        self.check()?;
+        let mut plan = Plan {
+            now,
+            last_sequence: self.last_sequence,
+            copies: Vec::new(),
+            ids: HashSet::new(),
+            progress: Vec::new(),
+            applied: 0,
+            refused: None,
+        };
+        if let Some((key, expected)) = batch.expect_progress
+            && self.progress.get(&key).map_or(&[][..], Vec::as_slice) != expected
+        {
+            plan.refused = Some(Error::WrongProgress { key });
+        } else if self.config.sealed {
+            plan.refused = Some(Error::Sealed);
+        } else {
+            self.roll()?;
+            self.begin();
+            let mut planned = Planned::default();
+            for step in batch.steps {
+                if let Err(error) = self.plan_step(step, &mut plan, &mut planned) {
+                    plan.refused = Some(error);
+                    break;
+                }
+                plan.applied += 1;
+            }
+        }
+        let changes = plan.refused.is_none() || plan.applied > 0;
+        let effect = match changes && self.encoder.count() > 0 {
+            true => Some(self.carry_out(&mut plan)?),
+            false => None,
+        };
+        let Plan { applied, refused, .. } = plan;
+        Ok((BatchOutcome { applied, refused, last_sequence: self.last_sequence }, effect))
+    }
+
+    /// Plans and encodes one step, or leaves everything as it was.
+    fn plan_step(&mut self, step: Step, plan: &mut Plan, planned: &mut Planned) -> Result<()> {
+        let mark = self.encoder.mark();
+        let (copies, last_sequence) = (plan.copies.len(), plan.last_sequence);
+        for item in step.items {
+            if let Err(error) = self.plan_item(item, plan, planned) {
+                self.encoder.rewind(mark);
+                plan.last_sequence = last_sequence;
+                for copy in plan.copies.drain(copies..) {
+                    if let Some(id) = &copy.message.message_id {
+                        plan.ids.remove(id);
+                    }
+                }
+                return Err(error);
+            }
+        }
+        if let Some((key, value)) = step.progress {
+            self.encoder.progress(&key, &value);
+            plan.progress.push((key, value));
+        }
+        Ok(())
+    }
+
+    fn plan_item(&mut self, item: Item, plan: &mut Plan, planned: &mut Planned) -> Result<()> {
+        let (sequence, time, message) = match item {
+            Item::Skip { through } => {
+                if through > NUMBER_MAX {
+                    return Err(Error::InvalidConfig("no sequences are left".into()));
+                }
+                if through > plan.last_sequence {
+                    self.encoder.skip(through);
+                    plan.last_sequence = through;
+                }
+                return Ok(());
+            }
+            Item::Append(message) => {
+                if let Some(id) = &message.message_id
+                    && (plan.ids.contains(id) || self.dedup.seen(id, plan.now).is_some())
+                {
+                    return Ok(());
+                }
+                (plan.last_sequence + 1, plan.now, message)
+            }
+            Item::Copy { sequence, .. } if sequence <= plan.last_sequence => return Ok(()),
+            Item::Copy { sequence, time, mut message } => {
+                message.message_id = None;
+                (sequence, time, message)
+            }
+        };
+        if sequence > NUMBER_MAX {
+            return Err(Error::InvalidConfig("no sequences are left".into()));
+        }
+        check_size(&self.config, &message)?;
+        let bytes = size(self.config.storage, &message);
+        let before = (!plan.copies.is_empty()).then_some(&*planned);
+        let is_rollup = message.rollup.is_some();
+        limit::admit(&self.config, &self.contents, &message.subject, bytes, is_rollup, before)?;
+        planned.add(&message.subject, bytes);
+        let id = message.message_id.as_deref().unwrap_or_default();
+        let texts = [&message.subject[..], id, &message.headers, &message.payload];
+        self.encoder.message(sequence, time, texts);
+        plan.ids.extend(message.message_id.clone());
+        plan.last_sequence = sequence;
+        plan.copies.push(Copy { sequence, time, bytes, message });
+        Ok(())
+    }
+
+    /// Appends what is encoded and makes it live.
+    fn carry_out(&mut self, plan: &mut Plan) -> Result<Effect> {
+        self.append_group(plan.now, false, false)?;
+        let mut effect = Effect::default();
+        let mut removed = Ranges::new();
+        for copy in plan.copies.drain(..) {
+            let Copy { sequence, time, bytes, message } = copy;
+            self.take_in(&message, sequence, time, bytes, plan.now);
+            effect.messages += 1;
+            effect.bytes += u64::from(bytes);
+            effect.last_time = Some(time);
+            if self.config.allow_rollup {
+                self.roll_up(&message, sequence, &mut removed);
+            }
+            limit::over_subject_limit(
+                &self.config,
+                &mut self.contents,
+                &message.subject,
+                &mut removed,
+            );
+        }
+        self.last_sequence = plan.last_sequence;
+        effect.last_sequence = plan.last_sequence;
+        for (key, value) in &plan.progress {
+            set_progress(&mut self.progress, key.clone(), value.clone());
+        }
+        effect.progress = std::mem::take(&mut plan.progress);
+        effect.removed = self.removed_by_limits(removed, plan.now)?;
+        Ok(effect)
+    }
+}

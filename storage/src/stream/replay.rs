@@ -1,0 +1,162 @@
+//! Builds a stream from the records of its log.
+//!
+//! Invariants: nothing of a frame counts twice; what damage took becomes a named gap, and its sequences are never given
+//! out again.
+//! Not here: which log belongs to which stream (`catalogue`).
+
+use super::{
+    Incarnation, StreamConfig,
+    accounting::message_bytes,
+    config::StorageKind,
+    contents::Contents,
+    core::{Core, set_progress},
+    dedup::{DedupWindow, Seen},
+    record::{Record, Records, StoredMessage},
+    stored::StoredConfig,
+};
+use crate::{
+    Result, Timestamp,
+    format::NUMBER_MAX,
+    log::{FrameBody, LogRef, Replay},
+    stream::Lost,
+};
+use bytes::Bytes;
+use std::{collections::BTreeMap, time::Duration};
+
+/// A stream that is being built.
+pub(crate) struct Rebuild {
+    contents: Contents,
+    dedup: DedupWindow,
+    now: Timestamp,
+    progress: BTreeMap<String, Vec<u8>>,
+    last_sequence: u64,
+    last_time: Option<Timestamp>,
+    last_id: Bytes,
+    lost: Lost,
+    damage: Vec<String>,
+    config: Option<StoredConfig>,
+}
+
+impl Rebuild {
+    /// Begins. `window` is how long message ids are remembered.
+    pub(crate) fn new(window: Duration, now: Timestamp) -> Self {
+        Self {
+            contents: Contents::default(),
+            dedup: DedupWindow::new(window),
+            now,
+            progress: BTreeMap::new(),
+            last_sequence: 0,
+            last_time: None,
+            last_id: Bytes::new(),
+            lost: Lost::default(),
+            damage: Vec::new(),
+            config: None,
+        }
+    }
+
+    /// Takes the next frame or damage.
+    pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
+        match event {
+            Replay::Frame(frame) => self.frame(&frame),
+            Replay::Damage { from_sequence, to_sequence, bytes, what } => {
+                self.lost.bytes += bytes;
+                self.damage.push(what);
+                let from = from_sequence.max(self.last_sequence + 1);
+                if let Some(to) = to_sequence
+                    && to > from
+                {
+                    self.lost.sequences.push((from, to - 1));
+                    self.last_sequence = to - 1;
+                    self.last_id.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What damage took, a sentence each.
+    pub(crate) fn damage(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.damage)
+    }
+
+    /// The configuration that the log itself has, where one was read.
+    pub(crate) fn config(&self) -> Option<&StoredConfig> {
+        self.config.as_ref()
+    }
+
+    /// The stream, on its opened log.
+    pub(crate) fn finish(
+        self,
+        config: StreamConfig,
+        incarnation: Incarnation,
+        created: Timestamp,
+        log: LogRef,
+    ) -> Core {
+        let mut core = Core::new(config, incarnation, created, log);
+        core.last_sequence = core.last_sequence.max(self.last_sequence);
+        core.committed_sequence = core.last_sequence;
+        (core.last_time, core.committed_time) = (self.last_time, self.last_time);
+        core.last_id = self.last_id;
+        core.contents = self.contents;
+        core.dedup = self.dedup;
+        core.held_progress = self.progress.clone();
+        core.progress = self.progress;
+        core.lost = self.lost;
+        core
+    }
+
+    fn frame(&mut self, frame: &FrameBody) {
+        for record in Records::of(frame) {
+            let record = match record {
+                Ok(record) => record,
+                Err(what) => {
+                    let position = frame.base_position.0;
+                    self.damage.push(format!("records at position {position}: {what}"));
+                    return;
+                }
+            };
+            match record {
+                Record::Message(message) => self.message(message),
+                Record::Remove(ranges) => {
+                    self.contents.doom_ranges(&ranges);
+                    self.contents.remove(&ranges, u64::MAX);
+                }
+                Record::Skip(through) => {
+                    self.last_sequence = self.last_sequence.max(through.min(NUMBER_MAX));
+                    self.last_id.clear();
+                }
+                Record::Progress(key, value) => set_progress(&mut self.progress, key, value),
+                Record::State(state) => {
+                    if state.last_sequence >= self.last_sequence {
+                        self.last_sequence = state.last_sequence;
+                        self.last_time = state.last_time_ns.map(Timestamp).or(self.last_time);
+                    }
+                    self.progress = state.progress.into_iter().collect();
+                    self.config = Some(state.config);
+                }
+                Record::Config(config) => self.config = Some(*config),
+            }
+        }
+    }
+
+    fn message(&mut self, message: StoredMessage) {
+        let StoredMessage { sequence, time, subject, message_id, headers, payload } = message;
+        if sequence <= self.last_sequence {
+            // Sound frames only rise: somebody put this one together.
+            self.damage.push(format!("message {sequence} comes a second time"));
+            return;
+        }
+        let bytes =
+            message_bytes(StorageKind::File, subject.len(), headers.len(), payload.len());
+        self.contents.insert(sequence, &subject, bytes, time);
+        self.contents.hold(bytes.into(), 1);
+        self.last_sequence = sequence;
+        self.last_time = Some(time);
+        if message_id.is_empty() {
+            self.last_id.clear();
+        } else {
+            self.dedup.insert(&message_id, Seen { sequence, time }, self.now);
+            self.last_id = Bytes::copy_from_slice(&message_id);
+        }
+    }
+}
