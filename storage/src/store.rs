@@ -95,7 +95,8 @@ impl LogStore {
         prepare_directories(disk.as_ref())?;
         let read = Slots::read(disk.as_ref())?;
         let redone = replay(&disk, &read)?;
-        let fresh = !read.any && redone.volume.is_none() && redone.ends.is_empty();
+        // A crash before the first checkpoint was whole: there was no log yet, so nothing can be missing.
+        let fresh = read.checkpoint.is_none() && redone.rounds == 0 && names(&disk)?.is_empty();
         let report = LogStoreReport {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
@@ -357,6 +358,11 @@ impl std::fmt::Debug for LogStore {
             .field("driver", &self.driver)
             .finish_non_exhaustive()
     }
+}
+
+fn names(disk: &Arc<dyn Disk>) -> Result<Vec<String>> {
+    let listed = disk.list(Path::new(LOGS_DIRECTORY));
+    listed.map_err(|error| Error::io(format!("list {LOGS_DIRECTORY}"), error))
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {

@@ -71,7 +71,14 @@ fn open(path: &Path, method: DiskMethod) -> (Arc<LogStore>, crate::store::LogSto
 }
 
 fn group<'a>(records: &'a [u8], sequence: u64, starts_segment: bool) -> Group<'a> {
-    Group { records, count: 1, base_sequence: sequence, time: Timestamp(7), starts_segment, follows: false }
+    Group {
+        records,
+        count: 1,
+        base_sequence: sequence,
+        time: Timestamp(7),
+        starts_segment,
+        follows: false,
+    }
 }
 
 /// Record number `index` of a log: bytes that differ in content and length.

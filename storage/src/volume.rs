@@ -280,6 +280,19 @@ impl Volume {
             .await?
     }
 
+    /// What is below the streams.
+    #[cfg(test)]
+    pub(crate) fn environment_store(&self) -> &LogStore {
+        &self.environment.store
+    }
+
+    /// Does what the housekeeper does over and over, once.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn tick(&self) {
+        self.housekeeper.tick();
+        while self.environment.store.run_once() {}
+    }
+
     /// Why the volume takes no appends, if it does not.
     pub fn failure(&self) -> Option<Error> {
         self.environment.store.failure()
@@ -363,9 +376,7 @@ fn open_stream(
     let id = LogId(stored.incarnation().0);
     let there = environment.store.list_logs().map(|logs| logs.contains(&id));
     let opened = match there {
-        Ok(true) => {
-            environment.store.open_log(id, options, &mut |event| rebuild.event(event))
-        }
+        Ok(true) => environment.store.open_log(id, options, &mut |event| rebuild.event(event)),
         Ok(false) => Err(Error::Damaged {
             place: format!("{:032x}", id.0),
             what: "the directory of the stream's log is missing".into(),
@@ -411,7 +422,9 @@ fn take_up_strays(
         let Some(stored) = stray_config(environment, id, report)? else { continue };
         let name = stored.name().to_owned();
         if names.contains_key(&name) {
-            report.damage.push(format!("{name}: log {:032x} is of another stream of that name", id.0));
+            report
+                .damage
+                .push(format!("{name}: log {:032x} is of another stream of that name", id.0));
             continue;
         }
         report.damage.push(format!("{name}: taken up from its log, the catalogue lacks it"));
@@ -451,10 +464,9 @@ fn stray_config(
         }
         None => {
             let what = "no entry of the catalogue and no record in it says which stream it is";
-            report.unreadable_streams.push((
-                name.clone(),
-                Error::Damaged { place: name, what: what.into() },
-            ));
+            report
+                .unreadable_streams
+                .push((name.clone(), Error::Damaged { place: name, what: what.into() }));
             Ok(None)
         }
     }

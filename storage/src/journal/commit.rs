@@ -176,7 +176,7 @@ impl Committer {
                 },
             };
             self.dirty.push_back(Arc::clone(&log));
-            self.add_frame(&mut build, &log, ClosedFrame::new(frame, log.options.compression))?;
+            self.add_frame(&mut build, &log, ClosedFrame::new(frame, log.compression()))?;
         }
         if build.is_empty() {
             self.recycle(build.into_buffer());

@@ -15,6 +15,7 @@ use crate::{
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
     segment::{FrameTable, Lookup},
     store::LogOptions,
+    stream::Compression,
 };
 use std::{
     collections::VecDeque,
@@ -68,6 +69,7 @@ pub(crate) struct FileLog {
     listener: OnceLock<Weak<dyn CommitListener>>,
     /// The owner knows that the log failed: nothing of it is under way.
     settled: AtomicBool,
+    lz4: AtomicBool,
 }
 
 impl FileLog {
@@ -100,6 +102,7 @@ impl FileLog {
             committed: AtomicU64::new(next_position.0),
             listener: OnceLock::new(),
             settled: AtomicBool::new(false),
+            lz4: AtomicBool::new(options.compression == Compression::Lz4),
         })
     }
 
@@ -110,6 +113,11 @@ impl FileLog {
     /// What the commit thread keeps of the log.
     pub(crate) fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How frames are compressed now.
+    pub(crate) fn compression(&self) -> Compression {
+        if self.lz4.load(Ordering::Relaxed) { Compression::Lz4 } else { Compression::None }
     }
 
     /// Takes the first open frame, if it fits into `room` bytes; the commit thread's.
@@ -312,6 +320,10 @@ impl Log for FileLog {
         }
         let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
         Ok(())
+    }
+
+    fn set_compression(&self, compression: Compression) {
+        self.lz4.store(compression == Compression::Lz4, Ordering::Relaxed);
     }
 
     fn committed(&self) -> Position {

@@ -14,7 +14,7 @@ pub(crate) use memory_log::{MemoryBudget, MemoryLog};
 pub(crate) use open::Opening;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 
-use crate::{Error, Result, Timestamp};
+use crate::{Error, Result, Timestamp, stream::Compression};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -122,6 +122,8 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()>;
     /// The messages with these sequences (inclusive) are removed for good: a log in memory lets their bytes go.
     fn forget(&self, _first: u64, _last: u64) {}
+    /// How frames that are closed from now on are compressed, where the log compresses.
+    fn set_compression(&self, _compression: Compression) {}
     /// The position above the last committed record.
     fn committed(&self) -> Position;
 }

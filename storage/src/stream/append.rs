@@ -57,22 +57,23 @@ impl Core {
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
         self.encoder.message(sequence, now, texts);
+        let mut removed = self.rolled_up(message, sequence);
+        if !removed.is_empty() {
+            self.encoder.remove(&removed);
+        }
         self.append_group(now, false, false)?;
         self.take_in(message, sequence, now, bytes, now);
-        let mut removed = Ranges::new();
-        self.roll_up(message, sequence, &mut removed);
-        limit::over_subject_limit(
-            &self.config,
-            &mut self.contents,
-            &message.subject,
-            &mut removed,
-        );
+        self.contents.doom_ranges(&removed);
+        let mut over = Ranges::new();
+        limit::over_subject_limit(&self.config, &mut self.contents, &message.subject, &mut over);
+        removed.extend(self.removed_by_limits(over, now)?);
+        let removed = limit::joined(removed);
         let effect = Effect {
             last_sequence: sequence,
             last_time: Some(now),
             messages: 1,
             bytes: bytes.into(),
-            removed: self.removed_by_limits(removed, now)?,
+            removed,
             progress: Vec::new(),
         };
         Ok(Outcome::Stored(Appended { sequence, duplicate: false, time: now }, effect))
@@ -106,26 +107,21 @@ impl Core {
         }
     }
 
-    /// Dooms what a rollup takes away: older messages of its subject, or all.
-    pub(crate) fn roll_up(&mut self, message: &NewMessage, sequence: u64, removed: &mut Ranges) {
+    /// What a rollup takes away: older live messages of its subject, or all.
+    pub(crate) fn rolled_up(&self, message: &NewMessage, sequence: u64) -> Ranges {
+        let contents = &self.contents;
         match message.rollup {
-            None => {}
+            None => Ranges::new(),
             Some(Rollup::All) => {
-                if let Some((first, _)) = self.contents.oldest_live()
-                    && first < sequence
-                {
-                    self.contents.doom_through(sequence - 1);
-                    removed.push((first, sequence - 1));
-                }
+                let first = contents.live_first.max(1);
+                (first < sequence).then_some((first, sequence - 1)).into_iter().collect()
             }
             Some(Rollup::Subject) => {
-                let Some(id) = self.contents.subjects.find(&message.subject) else { return };
-                while let Some(oldest) = self.contents.oldest_live_of(id)
-                    && oldest < sequence
-                {
-                    self.contents.doom(oldest);
-                    removed.push((oldest, oldest));
-                }
+                let id = contents.subjects.find(&message.subject);
+                let all = id.and_then(|id| contents.subjects.sequences(id)).into_iter();
+                let live = all.flat_map(|all| all.iter_from(contents.live_first));
+                let older = live.filter(|at| contents.is_live(*at));
+                limit::joined(older.map(|at| (at, at)).collect())
             }
         }
     }

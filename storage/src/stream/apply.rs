@@ -11,7 +11,7 @@ use super::{
     limit::{self, Planned},
     record::Ranges,
 };
-use crate::{Error, NewMessage, Result, Timestamp, format::NUMBER_MAX};
+use crate::{Error, NewMessage, Result, Timestamp, format::NUMBER_MAX, message::Rollup};
 use std::collections::HashSet;
 
 /// A message that will be stored.
@@ -27,6 +27,8 @@ struct Plan {
     now: Timestamp,
     last_sequence: u64,
     copies: Vec<Copy>,
+    /// What rollups take away.
+    rolled_up: Ranges,
     ids: HashSet<bytes::Bytes>,
     progress: Vec<(String, Vec<u8>)>,
     applied: usize,
@@ -45,6 +47,7 @@ impl Core {
             now,
             last_sequence: self.last_sequence,
             copies: Vec::new(),
+            rolled_up: Ranges::new(),
             ids: HashSet::new(),
             progress: Vec::new(),
             applied: 0,
@@ -81,10 +84,12 @@ impl Core {
     fn plan_step(&mut self, step: Step, plan: &mut Plan, planned: &mut Planned) -> Result<()> {
         let mark = self.encoder.mark();
         let (copies, last_sequence) = (plan.copies.len(), plan.last_sequence);
+        let rolled_up = plan.rolled_up.len();
         for item in step.items {
             if let Err(error) = self.plan_item(item, plan, planned) {
                 self.encoder.rewind(mark);
                 plan.last_sequence = last_sequence;
+                plan.rolled_up.truncate(rolled_up);
                 for copy in plan.copies.drain(copies..) {
                     if let Some(id) = &copy.message.message_id {
                         plan.ids.remove(id);
@@ -138,6 +143,19 @@ impl Core {
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
         self.encoder.message(sequence, time, texts);
+        if self.config.allow_rollup && is_rollup {
+            let mut ranges = self.rolled_up(&message, sequence);
+            if message.rollup == Some(Rollup::Subject) {
+                let older =
+                    plan.copies.iter().filter(|copy| copy.message.subject == message.subject);
+                ranges.extend(older.map(|copy| (copy.sequence, copy.sequence)));
+                ranges = limit::joined(ranges);
+            }
+            if !ranges.is_empty() {
+                self.encoder.remove(&ranges);
+                plan.rolled_up.extend(ranges);
+            }
+        }
         plan.ids.extend(message.message_id.clone());
         plan.last_sequence = sequence;
         plan.copies.push(Copy { sequence, time, bytes, message });
@@ -148,22 +166,20 @@ impl Core {
     fn carry_out(&mut self, plan: &mut Plan) -> Result<Effect> {
         self.append_group(plan.now, false, false)?;
         let mut effect = Effect::default();
-        let mut removed = Ranges::new();
+        let mut subjects = Vec::with_capacity(plan.copies.len());
         for copy in plan.copies.drain(..) {
             let Copy { sequence, time, bytes, message } = copy;
             self.take_in(&message, sequence, time, bytes, plan.now);
             effect.messages += 1;
             effect.bytes += u64::from(bytes);
             effect.last_time = Some(time);
-            if self.config.allow_rollup {
-                self.roll_up(&message, sequence, &mut removed);
-            }
-            limit::over_subject_limit(
-                &self.config,
-                &mut self.contents,
-                &message.subject,
-                &mut removed,
-            );
+            subjects.push(message.subject);
+        }
+        effect.removed = limit::joined(std::mem::take(&mut plan.rolled_up));
+        self.contents.doom_ranges(&effect.removed);
+        let mut over = Ranges::new();
+        for subject in subjects {
+            limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut over);
         }
         self.last_sequence = plan.last_sequence;
         effect.last_sequence = plan.last_sequence;
@@ -171,7 +187,8 @@ impl Core {
             set_progress(&mut self.progress, key.clone(), value.clone());
         }
         effect.progress = std::mem::take(&mut plan.progress);
-        effect.removed = self.removed_by_limits(removed, plan.now)?;
+        effect.removed.extend(self.removed_by_limits(over, plan.now)?);
+        effect.removed = limit::joined(std::mem::take(&mut effect.removed));
         Ok(effect)
     }
 }

@@ -230,5 +230,4 @@ impl Contents {
         self.remove_one(sequence);
         Some(entry)
     }
-
 }

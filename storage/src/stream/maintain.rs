@@ -29,8 +29,8 @@ impl Core {
         if self.config.sealed && !config.sealed {
             return refused("a sealed stream stays sealed");
         }
-        if config.sync != self.config.sync || config.compression != self.config.compression {
-            return refused("sync and compression of a stream cannot change");
+        if config.sync != self.config.sync {
+            return refused("the sync policy of a stream cannot change");
         }
         Ok(StoredConfig::new(config, self.incarnation, self.created))
     }
@@ -41,6 +41,7 @@ impl Core {
         self.begin();
         self.encoder.config(&stored);
         self.append_group(now, false, false)?;
+        self.log.set_compression(config.compression);
         self.dedup.set_window(config.dedup_window, now);
         self.config = Arc::new(config);
         Ok(Effect::default())

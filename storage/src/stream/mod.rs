@@ -20,8 +20,8 @@ mod index;
 mod limit;
 mod maintain;
 mod read;
-mod remove;
 pub(crate) mod record;
+mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
@@ -167,7 +167,12 @@ impl Stream {
             messages: held,
             bytes: core.contents.held_bytes,
             first_sequence: if is_fresh { 0 } else { first },
-            first_time: core.contents.entries.get(first).map(|entry| entry.time).filter(|_| held > 0),
+            first_time: core
+                .contents
+                .entries
+                .get(first)
+                .map(|entry| entry.time)
+                .filter(|_| held > 0),
             last_sequence: committed,
             last_time: core.committed_time,
             subjects: core.held_subjects(),
@@ -376,5 +381,23 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let core = self.core();
         f.debug_struct("Stream").field("name", &core.config.name).field("core", &*core).finish()
+    }
+}
+
+#[cfg(test)]
+mod stream_crash_test;
+#[cfg(test)]
+pub(crate) mod stream_test;
+
+/// Prints what to run again when a test panics.
+#[cfg(test)]
+pub(crate) struct OnPanic(pub(crate) String);
+
+#[cfg(test)]
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("failed with {}", self.0);
+        }
     }
 }

@@ -256,8 +256,8 @@ impl Stream {
     /// The message at `sequence`; `MessageNotFound` where there is none (or it is not committed).
     pub fn get(&self, sequence: u64) -> Result<Message> {
         let held = |core: &Core| {
-            let is_held =
-                sequence <= core.committed_sequence && core.contents.entries.get(sequence).is_some();
+            let is_held = sequence <= core.committed_sequence
+                && core.contents.entries.get(sequence).is_some();
             is_held.then_some(sequence)
         };
         self.read_one(held)?.ok_or(Error::MessageNotFound(sequence))

@@ -78,12 +78,7 @@ impl Core {
                 }
             });
             for subject in over {
-                limit::over_subject_limit(
-                    &self.config,
-                    &mut self.contents,
-                    &subject,
-                    &mut removed,
-                );
+                limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut removed);
             }
         }
         let removed = self.removed_by_limits(removed, now)?;
@@ -127,8 +122,7 @@ impl Core {
             let all = contents.subjects.sequences(id).into_iter();
             let live = all.flat_map(|all| all.iter_from(contents.live_first));
             found.extend(
-                live.take_while(|at| *at <= through || keep > 0)
-                    .filter(|at| contents.is_live(*at)),
+                live.take_while(|at| *at <= through || keep > 0).filter(|at| contents.is_live(*at)),
             );
         };
         if subject::has_wildcard(filter) {

@@ -146,8 +146,7 @@ impl Rebuild {
             self.damage.push(format!("message {sequence} comes a second time"));
             return;
         }
-        let bytes =
-            message_bytes(StorageKind::File, subject.len(), headers.len(), payload.len());
+        let bytes = message_bytes(StorageKind::File, subject.len(), headers.len(), payload.len());
         self.contents.insert(sequence, &subject, bytes, time);
         self.contents.hold(bytes.into(), 1);
         self.last_sequence = sequence;

@@ -42,11 +42,7 @@ pub(crate) struct StoredConfig {
 
 impl StoredConfig {
     /// Of a stream in files.
-    pub(crate) fn new(
-        config: &StreamConfig,
-        incarnation: Incarnation,
-        created: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(config: &StreamConfig, incarnation: Incarnation, created: Timestamp) -> Self {
         Self {
             incarnation: incarnation.0,
             created_ns: created.0,

@@ -32,11 +32,7 @@ impl Tail {
 
     /// The next messages, or `None` where there is nothing new now. At most `messages_max` messages and, but for a
     /// single larger one, `bytes_max` bytes of subjects, headers and payloads.
-    pub fn try_next(
-        &mut self,
-        messages_max: usize,
-        bytes_max: usize,
-    ) -> Result<Option<TailBatch>> {
+    pub fn try_next(&mut self, messages_max: usize, bytes_max: usize) -> Result<Option<TailBatch>> {
         let (log, sequences, examined) = {
             let core = self.stream.core();
             if matches!(core.failure, Some(Error::Closed)) {

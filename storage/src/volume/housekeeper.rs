@@ -43,7 +43,8 @@ impl Housekeeper {
             CommitMode::Thread => {
                 let (environment, names) = (Arc::clone(environment), Arc::clone(names));
                 let serve = move || serve(&environment, &names, &received);
-                let started = std::thread::Builder::new().name("hw-housekeeper".into()).spawn(serve);
+                let started =
+                    std::thread::Builder::new().name("hw-housekeeper".into()).spawn(serve);
                 Some(started.map_err(|error| Error::io("start thread hw-housekeeper", error))?)
             }
             #[cfg(any(test, feature = "testing"))]
