@@ -56,6 +56,12 @@ pub enum Error {
         /// The id there is; empty for none.
         actual: String,
     },
+    /// A message of an atomic batch has an id that was seen before.
+    #[error("duplicate message id: sequence={sequence}")]
+    DuplicateMessageId {
+        /// Sequence of the message that had the id; 0 where it is in the same batch.
+        sequence: u64,
+    },
     /// The progress under the key of a batch's `expect_progress` is not the expected one.
     #[error("wrong replication progress: key={key}")]
     WrongProgress {

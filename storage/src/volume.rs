@@ -287,9 +287,9 @@ impl Volume {
     }
 
     /// Does what the housekeeper does over and over, once.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn tick(&self) {
-        self.housekeeper.tick();
+        self.housekeeper.tick(&self.names);
         while self.environment.store.run_once() {}
     }
 

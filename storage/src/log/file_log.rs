@@ -295,6 +295,7 @@ impl Log for FileLog {
         self.find(|table| table.find_sequence(sequence))
     }
 
+    #[cfg(test)]
     fn frame_at(&self, position: Position) -> Result<Option<FrameBody>> {
         self.find(|table| table.find_position(position))
     }

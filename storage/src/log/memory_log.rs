@@ -55,6 +55,7 @@ impl Log for MemoryLog {
     fn frame_for_sequence(&self, sequence: u64) -> Result<Option<FrameBody>> {
         Ok(self.groups.lock().unwrap().range(..=sequence).next_back().map(|e| e.1.clone()))
     }
+    #[cfg(test)]
     fn frame_at(&self, _position: Position) -> Result<Option<FrameBody>> {
         Ok(None)
     }

@@ -64,6 +64,7 @@ pub(crate) struct FrameBody {
 pub(crate) struct SegmentInfo {
     pub(crate) number: SegmentNumber,
     /// Position of its first record.
+    #[cfg(test)]
     pub(crate) base_position: Position,
     /// `Group::base_sequence` of its first group.
     pub(crate) base_sequence: u64,
@@ -114,6 +115,7 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     /// The committed frame that would hold the message with this sequence: the last one whose `base_sequence` is at or
     /// below it. `None` when the log starts above it. `Damaged` when the frame is lost.
     fn frame_for_sequence(&self, sequence: u64) -> Result<Option<FrameBody>>;
+    #[cfg(test)]
     /// The committed frame that starts at `position` (as `FrameBody::base_position` plus `count` of the one before).
     fn frame_at(&self, position: Position) -> Result<Option<FrameBody>>;
     /// Segments in order; the last one is active.

@@ -143,6 +143,7 @@ impl FrameTable {
         })
     }
 
+    #[cfg(test)]
     /// The frame that starts at `position`, or the lost range that holds it.
     pub(crate) fn find_position(&self, position: Position) -> Option<Lookup> {
         let above = self.segments.partition_point(|segment| segment.base_position <= position);
@@ -164,6 +165,7 @@ impl FrameTable {
             .iter()
             .map(|segment| SegmentInfo {
                 number: segment.file.id().number,
+                #[cfg(test)]
                 base_position: segment.base_position,
                 base_sequence: segment.base_sequence,
                 last_time: segment.last_time,

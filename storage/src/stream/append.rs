@@ -159,7 +159,7 @@ impl Core {
     }
 
     /// The last sequence of the live messages that match; 0 for none.
-    fn last_live_sequence(&self, filter: &[u8]) -> u64 {
+    pub(crate) fn last_live_sequence(&self, filter: &[u8]) -> u64 {
         let contents = &self.contents;
         let literal = contents.subjects.find(filter).and_then(|id| contents.newest_live_of(id));
         let Ok(text) = std::str::from_utf8(filter) else { return literal.unwrap_or(0) };

@@ -5,13 +5,14 @@
 //! Not here: what a step is for (the crate `headwater-replication`).
 
 use super::{
+    Appended,
     append::{check_size, size},
     batch::{Batch, BatchOutcome, Item, Step},
     core::{Core, Effect, set_progress},
     limit::{self, Planned},
     record::Ranges,
 };
-use crate::{Error, NewMessage, Result, Timestamp, format::NUMBER_MAX, message::Rollup};
+use crate::{Error, NewMessage, Result, Timestamp, format::NUMBER_MAX, message::Rollup, subject};
 use std::collections::HashSet;
 
 /// A message that will be stored.
@@ -35,6 +36,21 @@ struct Plan {
     refused: Option<Error>,
 }
 
+impl Plan {
+    fn new(last_sequence: u64, now: Timestamp) -> Self {
+        Self {
+            now,
+            last_sequence,
+            copies: Vec::new(),
+            rolled_up: Ranges::new(),
+            ids: HashSet::new(),
+            progress: Vec::new(),
+            applied: 0,
+            refused: None,
+        }
+    }
+}
+
 impl Core {
     /// Applies a batch. The effect is `None` where nothing changes.
     pub(crate) fn apply(
@@ -43,16 +59,7 @@ impl Core {
         now: Timestamp,
     ) -> Result<(BatchOutcome, Option<Effect>)> {
         self.check()?;
-        let mut plan = Plan {
-            now,
-            last_sequence: self.last_sequence,
-            copies: Vec::new(),
-            rolled_up: Ranges::new(),
-            ids: HashSet::new(),
-            progress: Vec::new(),
-            applied: 0,
-            refused: None,
-        };
+        let mut plan = Plan::new(self.last_sequence, now);
         if let Some((key, expected)) = batch.expect_progress
             && self.progress.get(&key).map_or(&[][..], Vec::as_slice) != expected
         {
@@ -78,6 +85,71 @@ impl Core {
         };
         let Plan { applied, refused, .. } = plan;
         Ok((BatchOutcome { applied, refused, last_sequence: self.last_sequence }, effect))
+    }
+
+    /// Appends messages as one.
+    pub(crate) fn append_all(
+        &mut self,
+        messages: Vec<NewMessage>,
+        now: Timestamp,
+    ) -> Result<(Appended, Effect)> {
+        self.check()?;
+        if self.config.sealed {
+            return Err(Error::Sealed);
+        }
+        if messages.is_empty() {
+            return Err(Error::InvalidConfig("a batch holds a message".into()));
+        }
+        let mut plan = Plan::new(self.last_sequence, now);
+        let mut planned = Planned::default();
+        self.roll()?;
+        self.begin();
+        for message in messages {
+            self.check_expectations(&message, &plan)?;
+            if message.rollup.is_some() && !self.config.allow_rollup {
+                return Err(Error::RollupDenied);
+            }
+            self.plan_item(Item::Append(message), &mut plan, &mut planned)?;
+        }
+        let effect = self.carry_out(&mut plan)?;
+        let appended = Appended { sequence: self.last_sequence, duplicate: false, time: now };
+        Ok((appended, effect))
+    }
+
+    /// What a message of an atomic batch expects, with the messages before it.
+    fn check_expectations(&mut self, message: &NewMessage, plan: &Plan) -> Result<()> {
+        let expect = &message.expect;
+        if let Some((filter, expected)) = &expect.last_subject_sequence {
+            let matches = |subject: &[u8]| match str::from_utf8(filter).ok() {
+                Some(filter) => str::from_utf8(subject).is_ok_and(|s| subject::matches(filter, s)),
+                None => subject == &filter[..],
+            };
+            let planned = plan.copies.iter().rev().find(|copy| matches(&copy.message.subject));
+            let actual =
+                planned.map_or_else(|| self.last_live_sequence(filter), |copy| copy.sequence);
+            if actual != *expected {
+                return Err(Error::WrongLastSequence { actual });
+            }
+        }
+        if expect.last_sequence.is_some_and(|expected| expected != plan.last_sequence) {
+            return Err(Error::WrongLastSequence { actual: plan.last_sequence });
+        }
+        if let Some(id) = &message.message_id {
+            let seen = self.dedup.seen(id, plan.now).map(|seen| seen.sequence);
+            if let Some(sequence) = seen.or(plan.ids.contains(id).then_some(0)) {
+                return Err(Error::DuplicateMessageId { sequence });
+            }
+        }
+        let last_id = plan.copies.last().map_or(&self.last_id[..], |copy| {
+            copy.message.message_id.as_deref().unwrap_or_default()
+        });
+        match &expect.last_message_id {
+            Some(expected) if expected != last_id => {
+                let actual = String::from_utf8_lossy(last_id).into_owned();
+                Err(Error::WrongLastMessageId { actual })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Plans and encodes one step, or leaves everything as it was.

@@ -219,6 +219,33 @@ impl Stream {
         self.environment.wait_blocking(receiver)?
     }
 
+    /// Appends messages as one: all of them, in one frame, with sequences that follow each other, or none. Each is checked
+    /// as if those before it were stored; a message id that the dedup window holds is refused (`DuplicateMessageId`).
+    /// Gives what the last one came to.
+    pub fn append_all_with(
+        &self,
+        messages: Vec<NewMessage>,
+        done: impl FnOnce(Result<Appended>) + Send + 'static,
+    ) {
+        let now = self.environment.now();
+        let mut core = self.core();
+        let told = match core.append_all(messages, now) {
+            Ok((appended, effect)) => {
+                core.queue(effect, Some(answer(Ok(appended), done)));
+                None
+            }
+            Err(error) => core.answer_after_pending(answer(Err(error), done)),
+        };
+        self.finish(core, told);
+    }
+
+    /// Same, waiting until it is durable.
+    pub async fn append_all(&self, messages: Vec<NewMessage>) -> Result<Appended> {
+        let (sender, receiver) = oneshot::channel();
+        self.append_all_with(messages, move |result| drop(sender.send(result)));
+        self.environment.wait(receiver).await?
+    }
+
     /// Appends the steps of a replication batch in order, each with its progress, and stops at the first one that the
     /// stream refuses. What was applied is in one frame: after a crash the copies and the progress agree.
     pub fn apply_with(
@@ -287,6 +314,12 @@ impl Stream {
     /// Follows the stream from `sequence` on, seeing only subjects that match any of `filters` (none given: all).
     pub fn tail(self: &Arc<Self>, sequence: u64, filters: Vec<String>) -> Tail {
         Tail::new(Arc::clone(self), sequence, &filters)
+    }
+
+    /// Bytes of its segment files, dead messages and unsynced frames included; 0 in memory.
+    pub fn disk_bytes(&self) -> u64 {
+        let log = self.core().log.clone();
+        log.segments().iter().map(|segment| segment.bytes).sum()
     }
 
     /// Why the stream takes no appends, if it does not.

@@ -434,3 +434,39 @@ fn expectations_are_checked_against_everything_appended() {
     append("c", None, id(b"y")).unwrap();
     assert!(matches!(append("a..b", None, Expect::default()), Err(Error::InvalidSubject)));
 }
+
+#[test]
+fn an_atomic_batch_is_stored_whole_or_not_at_all() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let limits = Limits { messages: Some(5), ..Limits::default() };
+    let config = StreamConfig {
+        name: "s".into(),
+        limits,
+        discard: Discard::New,
+        dedup_window: Duration::from_secs(1),
+        ..StreamConfig::default()
+    };
+    let stream = now(volume.create_stream(config)).unwrap();
+    let batch = |subjects: &[&str]| subjects.iter().map(|subject| message(subject, b"x")).collect();
+    assert_eq!(now(stream.append_all(batch(&["a", "b", "a"]))).unwrap().sequence, 3);
+    assert!(matches!(now(stream.append_all(batch(&["a", "b", "c"]))), Err(Error::MaximumMessages)));
+    let expecting = |subject: &'static str, sequence| Expect {
+        last_subject_sequence: Some((bytes::Bytes::from_static(subject.as_bytes()), sequence)),
+        ..Expect::default()
+    };
+    let pair = |sequence| {
+        let second = NewMessage { expect: expecting("c", sequence), ..message("c", b"2") };
+        vec![message("c", b"1"), second]
+    };
+    let refused = now(stream.append_all(pair(0)));
+    assert!(matches!(refused, Err(Error::WrongLastSequence { actual: 4 })), "{refused:?}");
+    assert_eq!(stream.state().messages, 3);
+    assert_eq!(now(stream.append_all(pair(4))).unwrap().sequence, 5);
+    let id = |id: &'static [u8]| NewMessage {
+        message_id: Some(bytes::Bytes::from_static(id)),
+        ..message("d", b"")
+    };
+    let twice = now(stream.append_all(vec![id(b"1"), id(b"1")]));
+    assert!(matches!(twice, Err(Error::DuplicateMessageId { sequence: 0 })), "{twice:?}");
+}

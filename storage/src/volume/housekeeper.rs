@@ -30,7 +30,6 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Housekeeper {
     environment: Arc<Environment>,
-    names: Arc<Names>,
     orders: Sender<Order>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -50,12 +49,7 @@ impl Housekeeper {
             #[cfg(any(test, feature = "testing"))]
             CommitMode::Manual => None,
         };
-        Ok(Self {
-            environment: Arc::clone(environment),
-            names: Arc::clone(names),
-            orders,
-            thread: Mutex::new(thread),
-        })
+        Ok(Self { environment: Arc::clone(environment), orders, thread: Mutex::new(thread) })
     }
 
     /// Runs a job on the thread and gives what it gave. `Closed` after the end.
@@ -78,10 +72,10 @@ impl Housekeeper {
     }
 
     /// Looks once at the clock, as the thread does over and over.
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn tick(&self) {
-        tick(&self.environment, &self.names);
-        slow_tick(&self.environment, &self.names);
+    #[cfg(test)]
+    pub(super) fn tick(&self, names: &Names) {
+        tick(&self.environment, names);
+        slow_tick(&self.environment, names);
     }
 
     /// Ends the thread.
