@@ -462,11 +462,11 @@ fn an_atomic_batch_is_stored_whole_or_not_at_all() {
     let refused = now(stream.append_all(pair(0)));
     assert!(matches!(refused, Err(Error::WrongLastSequence { actual: 4 })), "{refused:?}");
     assert_eq!(stream.state().messages, 3);
-    assert_eq!(now(stream.append_all(pair(4))).unwrap().sequence, 5);
     let id = |id: &'static [u8]| NewMessage {
         message_id: Some(bytes::Bytes::from_static(id)),
         ..message("d", b"")
     };
     let twice = now(stream.append_all(vec![id(b"1"), id(b"1")]));
     assert!(matches!(twice, Err(Error::DuplicateMessageId { sequence: 0 })), "{twice:?}");
+    assert_eq!(now(stream.append_all(pair(4))).unwrap().sequence, 5);
 }
