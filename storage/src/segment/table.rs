@@ -53,6 +53,7 @@ pub(crate) struct SegmentFrames {
     /// The segment.
     pub(crate) file: Arc<SegmentFile>,
     /// Position of its first record.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests walk a log by positions"))]
     pub(crate) base_position: Position,
     /// The sequence that the next message had before it.
     pub(crate) base_sequence: u64,

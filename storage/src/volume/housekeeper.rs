@@ -4,7 +4,7 @@
 //! Invariants: nothing runs on it after `stop` has returned.
 //! Not here: what expiry and recovery do (`stream::maintain`).
 
-use super::{Names, all_streams};
+use super::names::{Names, all_streams};
 use crate::{Error, Result, store::CommitMode, stream::environment::Environment};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::{

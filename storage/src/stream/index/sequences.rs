@@ -84,6 +84,7 @@ impl SequenceSet {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn contains(&self, sequence: u64) -> bool {
         self.at_or_after(sequence) == Some(sequence)
     }
