@@ -18,6 +18,7 @@ use crate::{
         Core, Incarnation, StorageKind, SyncPolicy,
         environment::{Clock, Environment},
         log_options,
+        record::message_sequences,
         stored::StoredConfig,
     },
 };
@@ -184,7 +185,7 @@ impl Volume {
 
     fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
         let environment = &self.environment;
-        let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory)));
+        let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory), message_sequences));
         let core = Core::new(config, new_incarnation(), environment.now(), log);
         Stream::new(environment, core)
     }

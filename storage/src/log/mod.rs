@@ -5,12 +5,14 @@
 
 mod damage;
 mod file_log;
+mod memory_budget;
 mod memory_log;
 mod open;
 mod write;
 
 pub(crate) use file_log::FileLog;
-pub(crate) use memory_log::{MemoryBudget, MemoryLog};
+pub(crate) use memory_budget::MemoryBudget;
+pub(crate) use memory_log::MemoryLog;
 pub(crate) use open::Opening;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 

@@ -31,6 +31,7 @@ pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPo
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
+pub(crate) use index::SequenceSet;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,

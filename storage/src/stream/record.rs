@@ -5,7 +5,10 @@
 //! before it. `docs/DISK_FORMAT.md` has the tables.
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
-use super::stored::{StateRecord, StoredConfig};
+use super::{
+    SequenceSet,
+    stored::{StateRecord, StoredConfig},
+};
 use crate::{Timestamp, format::NUMBER_MAX, limits, log::FrameBody};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -286,6 +289,17 @@ impl Iterator for Records {
         }
         Some(record)
     }
+}
+
+/// The sequences of the messages in a frame.
+pub(crate) fn message_sequences(frame: &FrameBody) -> SequenceSet {
+    let mut sequences = SequenceSet::default();
+    for record in Records::of(frame) {
+        if let Ok(Record::Message(message)) = record {
+            sequences.push(message.sequence);
+        }
+    }
+    sequences
 }
 
 fn ranges(mut body: Bytes) -> Result<Ranges, &'static str> {
