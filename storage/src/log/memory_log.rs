@@ -20,8 +20,8 @@ use std::{
     },
 };
 
-/// What a group counts for beside its records: a slot in a tree whose leaves are half full (107 bytes measured), and what
-/// its allocation takes more.
+/// What a group counts for beside its records: a slot in a tree whose leaves are half full (107 bytes measured), and
+/// what its allocation takes more.
 const GROUP_BYTES: u64 = 136;
 
 /// Reads the sequences of the messages of a frame.

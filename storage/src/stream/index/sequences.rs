@@ -1,7 +1,7 @@
 //! A sorted set of sequences that grows at its end and shrinks anywhere.
 //!
-//! One or two live in the set itself, a few in a sorted vector, many in blocks: most subjects have one, for a moment two
-//! where a message takes the place of another, and some have all messages of a large stream.
+//! One or two live in the set itself, a few in a sorted vector, many in blocks: most subjects have one, for a moment
+//! two where a message takes the place of another, and some have all messages of a large stream.
 //! Not here: the blocks (`blocks`).
 
 use super::blocks::Blocks;
