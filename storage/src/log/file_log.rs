@@ -13,7 +13,7 @@ use crate::{
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
     journal::{CheckpointCommand, Command, Shared, remove_segments},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
-    segment::{FrameTable, Lookup},
+    segment::{FramePlace, FrameTable, Lookup, SegmentFile, write_index},
     store::LogOptions,
     stream::Compression,
 };
@@ -159,7 +159,8 @@ impl FileLog {
                 readable.table.push_segment(segment);
             }
             if let Some(active) = readable.table.active() {
-                active.push(frame.place, frame.last_time);
+                let end = frame.body.base_position.0 + u64::from(frame.body.count);
+                active.push(frame.place, Position(end), frame.last_time);
             }
             readable.recent_bytes += frame.body.records.len();
             readable.recent.push_back(frame.body);
@@ -217,6 +218,12 @@ impl FileLog {
             count: header.count,
             records,
         })
+    }
+
+    fn frames_of(&self, number: SegmentNumber) -> Option<(Arc<SegmentFile>, Vec<FramePlace>)> {
+        let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+        let segment = readable.table.segment(number)?;
+        Some((Arc::clone(&segment.file), segment.frames.clone()))
     }
 
     fn find(&self, look: impl FnOnce(&FrameTable) -> Option<Lookup>) -> Result<Option<FrameBody>> {
@@ -321,6 +328,39 @@ impl Log for FileLog {
         }
         let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
         Ok(())
+    }
+
+    fn unindexed(&self) -> Option<SegmentNumber> {
+        let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+        readable.table.unindexed().map(|segment| segment.file.id().number)
+    }
+
+    fn visit_segment(
+        &self,
+        number: SegmentNumber,
+        visit: &mut dyn FnMut(FrameBody) -> Result<()>,
+    ) -> Result<()> {
+        let Some((file, frames)) = self.frames_of(number) else { return Ok(()) };
+        for place in frames {
+            visit(self.read(&Lookup { file: Arc::clone(&file), place })?)?;
+        }
+        Ok(())
+    }
+
+    fn write_index(&self, number: SegmentNumber, owner: Option<Vec<u8>>) -> Result<()> {
+        let made = {
+            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+            readable.table.segment(number).zip(owner).and_then(|(segment, owner)| {
+                let index = segment.index(owner.into())?;
+                Some((Arc::clone(&segment.file), index))
+            })
+        };
+        let written =
+            made.map_or(Ok(()), |(file, index)| write_index(&self.shared.disk, &file, index));
+        // A failed try is not made again: the index only saves time.
+        let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+        readable.table.set_indexed(number);
+        written
     }
 
     fn set_compression(&self, compression: Compression) {

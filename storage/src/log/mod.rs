@@ -80,6 +80,9 @@ pub(crate) struct SegmentInfo {
 pub(crate) enum Replay {
     /// A good frame.
     Frame(FrameBody),
+    /// What the owner noted about the frames of a segment (`Log::write_index`), in their place. With an error the owner
+    /// is as it was, and the frames come.
+    Summary(Bytes),
     /// Frames that damage took, or a segment's header (then no sequence is lost). Sequences from `from_sequence` up to
     /// (not including) `to_sequence` may have been in them; the owner knows better what it has seen before.
     Damage {
@@ -126,6 +129,22 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()>;
     /// The messages with these sequences (inclusive) are removed for good: a log in memory lets their bytes go.
     fn forget(&self, _first: u64, _last: u64) {}
+    /// The first sealed segment that has no index.
+    fn unindexed(&self) -> Option<SegmentNumber> {
+        None
+    }
+    /// Shows the frames of a sealed segment, in order.
+    fn visit_segment(
+        &self,
+        _number: SegmentNumber,
+        _visit: &mut dyn FnMut(FrameBody) -> Result<()>,
+    ) -> Result<()> {
+        Ok(())
+    }
+    /// Writes the index of a sealed segment with what the owner noted of its frames; `None` where it notes nothing.
+    fn write_index(&self, _number: SegmentNumber, _owner: Option<Vec<u8>>) -> Result<()> {
+        Ok(())
+    }
     /// How frames that are closed from now on are compressed, where the log compresses.
     fn set_compression(&self, _compression: Compression) {}
     /// The position above the last committed record.

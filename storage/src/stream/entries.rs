@@ -35,6 +35,17 @@ struct Chunk {
     time_max: Timestamp,
 }
 
+impl Chunk {
+    fn push(&mut self, at: usize, entry: Entry) {
+        debug_assert!(self.slots.len() <= at, "sequences rise");
+        let nothing = Entry { time: Timestamp(0), subject: NOTHING, bytes: 0 };
+        self.slots.resize(at, nothing);
+        self.slots.push(entry);
+        self.messages += 1;
+        self.time_max = self.time_max.max(entry.time);
+    }
+}
+
 /// The entries of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
@@ -54,12 +65,20 @@ impl Entries {
             messages: 0,
             time_max: Timestamp(i64::MIN),
         });
-        debug_assert!(chunk.slots.len() <= at, "sequences rise");
-        let nothing = Entry { time: Timestamp(0), subject: NOTHING, bytes: 0 };
-        chunk.slots.resize(at, nothing);
-        chunk.slots.push(entry);
-        chunk.messages += 1;
-        chunk.time_max = chunk.time_max.max(entry.time);
+        chunk.push(at, entry);
+    }
+
+    /// Adds messages above all others, in rising order.
+    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = (u64, Entry)>) {
+        let mut entries = entries.into_iter().peekable();
+        while let Some((sequence, entry)) = entries.next() {
+            self.push(sequence, entry);
+            let (number, _) = place(sequence);
+            let Some(chunk) = self.chunks.get_mut(&number) else { return };
+            while let Some((sequence, entry)) = entries.next_if(|(at, _)| place(*at).0 == number) {
+                chunk.push(place(sequence).1, entry);
+            }
+        }
     }
 
     /// The message with this sequence.

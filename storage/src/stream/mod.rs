@@ -25,6 +25,7 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
+mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};

@@ -321,7 +321,7 @@ fn number_len(number: u64) -> usize {
     (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
-fn number(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -351,7 +351,7 @@ fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
+pub(crate) fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
     let (number, len) = read_number(bytes).ok_or("number cut short or too large")?;
     let _ = bytes.split_to(len);
     Ok(number)

@@ -19,6 +19,9 @@ const TICK: Duration = Duration::from_millis(25);
 /// Pause between two looks at streams that wait for room, and at segments that the dedup window keeps.
 const SLOW_TICK: Duration = Duration::from_secs(1);
 
+/// Indexes of segments that are made of one stream between two looks.
+const INDEXES_A_TICK: usize = 4;
+
 type Job = Box<dyn FnOnce(&Environment) + Send>;
 
 enum Order {
@@ -119,6 +122,7 @@ fn slow_tick(environment: &Environment, names: &Names) {
     let now = environment.now();
     for stream in all_streams(names) {
         stream.trim(now);
+        stream.index_segments(INDEXES_A_TICK);
         match stream.recover() {
             // Busy: something of it is still under way.
             Ok(()) | Err(Error::Busy) => {}

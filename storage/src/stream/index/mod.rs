@@ -64,6 +64,13 @@ impl SubjectIndex {
         id
     }
 
+    /// Same, for a subject that is there.
+    pub(crate) fn push(&mut self, id: SubjectId, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            entry.sequences.push(sequence);
+        }
+    }
+
     /// Takes a sequence off a subject, if it is there, and forgets the subject with its last one.
     pub(crate) fn remove(&mut self, id: SubjectId, sequence: u64) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
