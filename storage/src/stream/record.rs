@@ -336,7 +336,7 @@ fn record_at(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// A number and its length in bytes; `None` where it is cut short or too large.
-fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
+pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().take(10).enumerate() {
         let bits = u64::from(byte & 0x7f);
@@ -351,7 +351,7 @@ fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-pub(crate) fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
+fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
     let (number, len) = read_number(bytes).ok_or("number cut short or too large")?;
     let _ = bytes.split_to(len);
     Ok(number)

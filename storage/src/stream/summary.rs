@@ -9,7 +9,7 @@ use super::{
     accounting::message_bytes,
     config::StorageKind,
     limit::joined,
-    record::{Ranges, Record, Records, StoredMessage, number, take_number},
+    record::{Ranges, Record, Records, StoredMessage, number, read_number},
     stored::{StoredConfig, decode, encode},
 };
 use crate::{Timestamp, format::NUMBER_MAX, log::FrameBody};
@@ -74,14 +74,14 @@ impl Summary {
         // A message has at least four bytes.
         let count = (self.count as usize).min(self.packed.len() / 4);
         let mut messages = Vec::with_capacity(count);
-        let mut packed = Bytes::copy_from_slice(&self.packed);
+        let mut packed = &self.packed[..];
         let (mut sequence, mut time) = (0_u64, 0_i64);
         for _ in 0..self.count {
-            sequence = sequence.saturating_add(take_number(&mut packed)?);
-            time = time.wrapping_add(unzigzag(take_number(&mut packed)?));
+            sequence = sequence.saturating_add(take(&mut packed)?);
+            time = time.wrapping_add(unzigzag(take(&mut packed)?));
             let narrow = |number: u64| u32::try_from(number).map_err(|_| "number out of range");
-            let subject = narrow(take_number(&mut packed)?)?;
-            let bytes = narrow(take_number(&mut packed)?)?;
+            let subject = narrow(take(&mut packed)?)?;
+            let bytes = narrow(take(&mut packed)?)?;
             let rises = messages.last().is_none_or(|before: &Noted| before.sequence < sequence);
             if !rises || sequence > self.last_sequence || subject as usize >= self.subjects.len() {
                 return Err("messages do not fit the summary");
@@ -205,6 +205,13 @@ impl Summing {
             config,
         })
     }
+}
+
+/// Takes a number off the front.
+fn take(packed: &mut &[u8]) -> Result<u64, &'static str> {
+    let (number, len) = read_number(packed).ok_or("number cut short or too large")?;
+    *packed = packed.get(len..).unwrap_or_default();
+    Ok(number)
 }
 
 fn zigzag(number: i64) -> u64 {
