@@ -37,7 +37,7 @@ fn id() -> SegmentId {
 }
 
 fn segment_header() -> SegmentHeader {
-    SegmentHeader { id: id(), base_position: Position(100), base_sequence: 91 }
+    SegmentHeader { id: id(), base_position: Position(100), base_sequence: 91, is_rewritten: false }
 }
 
 fn frame_header() -> FrameHeader {
@@ -113,7 +113,7 @@ fn structures() -> Vec<Structure> {
     vec![
         structure(
             "Segment header",
-            fields!(segment_header: MAGIC, VERSION, RESERVED, LOG, NUMBER, BASE_POSITION, BASE_SEQUENCE, HEADER_CRC, PADDING),
+            fields!(segment_header: MAGIC, VERSION, FLAGS, LOG, NUMBER, BASE_POSITION, BASE_SEQUENCE, HEADER_CRC, PADDING),
             &segment_header().encode(),
         ),
         structure(

@@ -5,7 +5,8 @@
 //! Not here: the writing (`journal::commit`), the opening (`open`).
 
 use super::{
-    CommitListener, FrameBody, Group, Log, LogId, Position, SegmentInfo, SegmentNumber,
+    CommitListener, FrameBody, Group, Log, LogId, NewFrame, Position, SegmentInfo, SegmentNumber,
+    rewrite::rewrite,
     write::{OpenFrame, Taken, Writing, Written},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
     journal::{CheckpointCommand, Command, Shared, remove_segments},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
-    segment::{FramePlace, FrameTable, Lookup, SegmentFile, write_index},
+    segment::{FramePlace, FrameTable, Lookup, SegmentFile, SegmentFrames, write_index},
     store::LogOptions,
     stream::Compression,
 };
@@ -70,6 +71,8 @@ pub(crate) struct FileLog {
     /// The owner knows that the log failed: nothing of it is under way.
     settled: AtomicBool,
     lz4: AtomicBool,
+    /// Held while a segment is written again: none is removed meanwhile, or its name would come back.
+    rewriting: Mutex<()>,
 }
 
 impl FileLog {
@@ -102,6 +105,7 @@ impl FileLog {
             committed: AtomicU64::new(next_position.0),
             listener: OnceLock::new(),
             settled: AtomicBool::new(false),
+            rewriting: Mutex::new(()),
             lz4: AtomicBool::new(options.compression == Compression::Lz4),
         })
     }
@@ -312,6 +316,8 @@ impl Log for FileLog {
     }
 
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()> {
+        // The commit thread asks too, and must not wait: what stays now goes with the next segment.
+        let Ok(_rewriting) = self.rewriting.try_lock() else { return Ok(()) };
         let files = {
             let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
             readable.table.remove_before(number)
@@ -327,6 +333,23 @@ impl Log for FileLog {
             return remove_segments(&self.shared, &files);
         }
         let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
+        Ok(())
+    }
+
+    fn replace_segment(&self, number: SegmentNumber, frames: Vec<NewFrame>) -> Result<()> {
+        let _rewriting = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = {
+            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+            readable.table.segment(number).map(SegmentFrames::clone)
+        };
+        let Some(old) = old.filter(|segment| segment.file.is_sealed()) else { return Ok(()) };
+        let new = rewrite(&self.shared.disk, &old, frames, self.compression())?;
+        let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+        // Frames in memory go by their positions, and other frames have these now.
+        let positions = new.base_position..new.end_position;
+        readable.recent.retain(|body| !positions.contains(&body.base_position));
+        readable.recent_bytes = readable.recent.iter().map(|body| body.records.len()).sum();
+        readable.table.replace(new);
         Ok(())
     }
 

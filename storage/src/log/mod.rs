@@ -8,6 +8,7 @@ mod file_log;
 mod memory_budget;
 mod memory_log;
 mod open;
+mod rewrite;
 mod write;
 
 pub(crate) use file_log::FileLog;
@@ -59,6 +60,19 @@ pub(crate) struct FrameBody {
     pub(crate) count: u32,
     /// Encoded records; slices of it may be kept for as long as they are wanted.
     pub(crate) records: Bytes,
+}
+
+/// A frame that takes the place of others when a segment is written again.
+#[derive(Clone, Debug)]
+pub(crate) struct NewFrame {
+    /// Position of its first record.
+    pub(crate) base_position: Position,
+    /// The sequence that the next message had before it.
+    pub(crate) base_sequence: u64,
+    /// Positions in it.
+    pub(crate) count: u32,
+    /// Its records.
+    pub(crate) records: Vec<u8>,
 }
 
 /// What a log knows of one of its segments.
@@ -129,6 +143,10 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()>;
     /// The messages with these sequences (inclusive) are removed for good: a log in memory lets their bytes go.
     fn forget(&self, _first: u64, _last: u64) {}
+    /// Puts other frames in the place of a sealed segment's, durable on return. They have the same positions.
+    fn replace_segment(&self, _number: SegmentNumber, _frames: Vec<NewFrame>) -> Result<()> {
+        Ok(())
+    }
     /// The first sealed segment that has no index.
     fn unindexed(&self) -> Option<SegmentNumber> {
         None

@@ -285,6 +285,7 @@ impl<'a> Opening<'a> {
             id: SegmentId { log: self.id, number: SegmentNumber(number) },
             base_position: position,
             base_sequence: self.report.next_sequence(),
+            is_rewritten: false,
         };
         let file = Arc::new(SegmentFile::create(&self.shared.disk, &header)?);
         let frames = SegmentFrames::new(Arc::clone(&file), position, header.base_sequence);

@@ -40,6 +40,11 @@ pub(crate) fn index_path(id: SegmentId) -> PathBuf {
     log_directory(id.log).join(format!("{:020}.idx", id.number.0))
 }
 
+/// Where a segment is written again before it takes its name.
+pub(crate) fn spare_path(id: SegmentId) -> PathBuf {
+    log_directory(id.log).join(format!("{:020}.new", id.number.0))
+}
+
 /// The log that a directory's name stands for.
 pub(crate) fn parse_log_directory(name: &str) -> Option<LogId> {
     let id = LogId(u128::from_str_radix(name, 16).ok()?);

@@ -54,12 +54,11 @@ impl FramePlace {
 }
 
 /// The frames of one segment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SegmentFrames {
     /// The segment.
     pub(crate) file: Arc<SegmentFile>,
     /// Position of its first record.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests walk a log by positions"))]
     pub(crate) base_position: Position,
     /// The sequence that the next message had before it.
     pub(crate) base_sequence: u64,
@@ -208,6 +207,15 @@ impl FrameTable {
     /// A segment by its number.
     pub(crate) fn segment(&self, number: SegmentNumber) -> Option<&SegmentFrames> {
         self.segments.iter().find(|segment| segment.file.id().number == number)
+    }
+
+    /// Puts a segment in the place of the one with the same number, where that is still there.
+    pub(crate) fn replace(&mut self, new: SegmentFrames) {
+        let number = new.file.id().number;
+        let mut segments = self.segments.iter_mut();
+        if let Some(segment) = segments.find(|segment| segment.file.id().number == number) {
+            *segment = new;
+        }
     }
 
     /// Notes that a segment need not be indexed any more.

@@ -11,6 +11,7 @@ mod tail;
 mod accounting;
 mod append;
 mod apply;
+mod compact;
 mod contents;
 mod core;
 mod dedup;

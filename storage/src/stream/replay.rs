@@ -137,6 +137,7 @@ impl Rebuild {
                     self.config = Some(state.config);
                 }
                 Record::Config(config) => self.config = Some(*config),
+                Record::Void(_) => {}
             }
         }
     }

@@ -545,3 +545,43 @@ fn a_damaged_index_costs_time_and_nothing_else() {
         }
     }
 }
+
+#[test]
+fn a_segment_that_is_mostly_dead_is_written_again() {
+    let (disk, clock) = (SimulatedDisk::new(5), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let limits = Limits { messages_per_subject: Some(1), ..Limits::default() };
+    let config = StreamConfig { name: "s".into(), limits, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config)).unwrap();
+    // One old message keeps the first segment, and every one behind it.
+    now(stream.append(message("old", b"stays"))).unwrap();
+    for index in 0..2000_u64 {
+        let subject = format!("a.{}", index % 7);
+        now(stream.append(message(&subject, &index.to_le_bytes().repeat(20)))).unwrap();
+        if index % 100 == 0 {
+            volume.tick();
+        }
+    }
+    let expected = held(&stream);
+    assert_eq!(expected.len(), 8);
+    let before = stream.disk_bytes();
+    clock.advance(1);
+    for _ in 0..200 {
+        volume.tick();
+    }
+    let after = stream.disk_bytes();
+    assert!(after < before / 3, "{before} bytes, then {after}");
+    assert_eq!(held(&stream), expected);
+    let open_again = |disk: &SimulatedDisk| {
+        let volume = open(disk, &clock).unwrap();
+        assert!(volume.recovery().damage.is_empty(), "{:?}", volume.recovery().damage);
+        let stream = volume.stream("s").unwrap();
+        assert_eq!(held(&stream), expected);
+        assert_eq!(stream.state().last_sequence, 2001);
+    };
+    // The journal still holds rounds of the segments as they were.
+    for seed in 0..20 {
+        open_again(&disk.kill(seed));
+        open_again(&disk.restart(seed));
+    }
+}

@@ -136,6 +136,7 @@ impl Summing {
                     super::core::set_progress(&mut self.progress, key, value);
                 }
                 Ok(Record::Config(config)) => self.config = Some(*config),
+                Ok(Record::Void(_)) => {}
             }
         }
     }

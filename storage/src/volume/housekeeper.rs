@@ -120,7 +120,15 @@ fn tick(environment: &Environment, names: &Names) {
 
 fn slow_tick(environment: &Environment, names: &Names) {
     let now = environment.now();
+    let mut is_spent = false;
     for stream in all_streams(names) {
+        if !is_spent {
+            // One segment a look over all streams: that is the budget of reading and writing.
+            is_spent = stream.compact(now).unwrap_or_else(|error| {
+                tracing::warn!(%error, "a segment that is mostly dead stays as it is");
+                true
+            });
+        }
         stream.trim(now);
         stream.index_segments(INDEXES_A_TICK);
         match stream.recover() {
