@@ -417,14 +417,17 @@ fn a_round_written_over_shows_that_the_checkpoint_is_old() {
         let options = LogStoreOptions {
             journal_bytes_max: 128 << 10,
             journal_file_bytes: 64 << 10,
-            mode: CommitMode::Thread,
+            // Without threads checkpoints are made when the journal is full, and at no other time.
+            mode: CommitMode::Manual,
         };
         let disk = disk::open_directory(directory.path(), DiskMethod::Posix).unwrap();
         let (store, _) = LogStore::open(disk, options).unwrap();
         let log = store.create_log(LogId(9), log_options()).unwrap();
         let owner = Owner::of(&log);
         for index in 0..100 {
-            owner.wait(append(&log, index, index + 1));
+            let end = append(&log, index, index + 1);
+            while store.run_once() {}
+            owner.wait(end);
         }
         copy_directory(directory.path(), killed.path());
     }

@@ -340,7 +340,7 @@ impl Log for FileLog {
         let _rewriting = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let old = {
             let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
-            readable.table.segment(number).map(SegmentFrames::clone)
+            readable.table.segment(number).cloned()
         };
         let Some(old) = old.filter(|segment| segment.file.is_sealed()) else { return Ok(()) };
         let new = rewrite(&self.shared.disk, &old, frames, self.compression())?;
