@@ -8,7 +8,7 @@ mod file;
 mod scan;
 mod table;
 
-pub(crate) use file::SegmentFile;
+pub(crate) use file::{ANOTHER_SEGMENT, SegmentFile};
 pub(crate) use scan::{Scan, ScanEnd, ScanEvent};
 pub(crate) use table::{FramePlace, FrameTable, Lookup, SegmentFrames};
 
