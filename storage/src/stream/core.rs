@@ -290,7 +290,14 @@ impl Core {
             let pause = i64::try_from(TRIM_PAUSE.as_nanos()).unwrap_or(i64::MAX);
             self.trim_after = Timestamp(now.0.saturating_add(pause));
         }
-        (removable > 0).then_some(stays.number)
+        if removable == 0 {
+            return None;
+        }
+        self.lost.sequences.retain(|(_, last)| *last >= stays.base_sequence);
+        if self.lost.sequences.is_empty() {
+            self.lost.bytes = 0;
+        }
+        Some(stays.number)
     }
 }
 
