@@ -127,7 +127,7 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     };
     let Some(volume) = redone.volume else {
         // No file says whose it is: a new volume, or one that lost everything but its logs.
-        take_all_for_durable(disk, &mut redone)?;
+        take_all_for_durable(disk, &BTreeMap::new(), &mut redone)?;
         (redone.next_use, redone.next_round) = (USES_PER_OPENING, 1);
         return Ok(redone);
     };
@@ -168,7 +168,9 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     }
     if !reader.redone.damage.is_empty() {
         // What was durable is not known any more: all that the logs hold is kept, and nothing is cut.
-        take_all_for_durable(disk, &mut reader.redone)?;
+        let nothing = BTreeMap::new();
+        let synced = slots.checkpoint.as_ref().map_or(&nothing, |found| &found.ends);
+        take_all_for_durable(disk, synced, &mut reader.redone)?;
     }
     reader.finish(start)
 }
@@ -196,8 +198,12 @@ fn volume_of(files: &[OldFile]) -> Result<Option<u128>> {
     Ok(None)
 }
 
-/// Every byte that a log holds counts as durable: none of it is cut.
-fn take_all_for_durable(disk: &Arc<dyn Disk>, redone: &mut Redone) -> Result<()> {
+/// Every byte that a log holds counts as durable from now on: it is synced, and none of it is cut.
+fn take_all_for_durable(
+    disk: &Arc<dyn Disk>,
+    synced: &BTreeMap<LogId, LogEnd>,
+    redone: &mut Redone,
+) -> Result<()> {
     let failed = |path: &Path, error| Error::io(format!("read {}", path.display()), error);
     let logs = disk
         .list(Path::new(LOGS_DIRECTORY))
@@ -205,15 +211,21 @@ fn take_all_for_durable(disk: &Arc<dyn Disk>, redone: &mut Redone) -> Result<()>
     for id in logs.iter().filter_map(|name| parse_log_directory(name)) {
         let directory = log_directory(id);
         let names = disk.list(&directory).map_err(|error| failed(&directory, error))?;
-        let Some(number) = names.iter().filter_map(|name| parse_segment_name(name)).max() else {
-            continue;
-        };
-        let path = segment_path(SegmentId { log: id, number });
-        let len = disk
-            .open(&path, OpenMode::Read)
-            .and_then(|file| file.len())
-            .map_err(|error| failed(&path, error))?;
-        let end = LogEnd { segment: number, offset: len, position: Position(0) };
+        let synced = synced.get(&id).map(|end| end.segment);
+        let mut last = None;
+        for number in names.iter().filter_map(|name| parse_segment_name(name)) {
+            if synced.is_some_and(|synced| number < synced) {
+                continue;
+            }
+            let path = segment_path(SegmentId { log: id, number });
+            let file = disk.open(&path, OpenMode::Write).map_err(|error| failed(&path, error))?;
+            file.sync()
+                .map_err(|error| Error::ReadOnly(format!("sync of {}: {error}", path.display())))?;
+            let len = file.len().map_err(|error| failed(&path, error))?;
+            last = last.max(Some((number, len)));
+        }
+        let Some((segment, offset)) = last else { continue };
+        let end = LogEnd { segment, offset, position: Position(0) };
         let known = redone.ends.entry(id).or_insert(end);
         *known = LogEnd { position: known.position, ..end.max(*known) };
     }
