@@ -122,7 +122,8 @@ impl Volume {
         };
         let (store, found) = LogStore::open(disk, store_options)?;
         let method = store.disk_method();
-        let (catalogue, damage) = Catalogue::open(&store)?;
+        let (catalogue, damage) = Catalogue::open(&store, options.segment_bytes)?;
+        let catalogue_is_whole = damage.is_empty();
         let mut report = RecoveryReport {
             unclean: found.unclean,
             rounds_replayed: found.rounds_replayed,
@@ -139,7 +140,8 @@ impl Volume {
             segment_bytes: options.segment_bytes,
             mode,
         });
-        let names = Arc::new(Mutex::new(open_streams(&environment, &mut report)?));
+        let streams = open_streams(&environment, catalogue_is_whole, &mut report)?;
+        let names = Arc::new(Mutex::new(streams));
         let housekeeper = Housekeeper::start(&environment, &names)?;
         Ok(Self { environment, names, housekeeper, report, method })
     }

@@ -88,6 +88,7 @@ fn checkpoint() -> Checkpoint {
         generation: 7,
         start: JournalPlace { file: 1, use_number: 0x1_0000_0002, offset: 8192, round: 43 },
         ends: BTreeMap::from([(LOG, end)]),
+        firsts: BTreeMap::from([(LOG, SegmentNumber(1))]),
     }
 }
 
@@ -143,7 +144,7 @@ fn structures() -> Vec<Structure> {
         ),
         structure(
             "Checkpoint log entry",
-            fields!(checkpoint: LOG_ID, LOG_SEGMENT, LOG_OFFSET, LOG_POSITION),
+            fields!(checkpoint: LOG_ID, LOG_SEGMENT, LOG_OFFSET, LOG_POSITION, LOG_FIRST),
             log,
         ),
         structure(

@@ -18,7 +18,7 @@ mod round;
 mod shared;
 mod slots;
 
-pub(crate) use checkpoint::{Checkpointer, remove_segments};
+pub(crate) use checkpoint::Checkpointer;
 pub(crate) use commit::Committer;
 pub(crate) use drive::{Driver, Ends};
 pub(crate) use replay::{Redone, replay};

@@ -301,7 +301,14 @@ impl Core {
             self.trim_after = Timestamp(now.0.saturating_add(pause));
         }
         self.compacted.retain(|number, _| *number >= stays.number);
-        (removable > 0).then_some(stays.number)
+        if removable == 0 {
+            return None;
+        }
+        self.lost.sequences.retain(|(_, last)| *last >= stays.base_sequence);
+        if self.lost.sequences.is_empty() {
+            self.lost.bytes = 0;
+        }
+        Some(stays.number)
     }
 }
 
