@@ -42,7 +42,7 @@ pub(crate) async fn create<T>(
         StorageError::StreamExists(_) => errors::STREAM_NAME_EXISTS,
         other => ApiError::of_storage(&other, CREATE_FAILED),
     })?;
-    let entry = Entry::new(stream, Arc::new(config), tenant.context.runtime.clone());
+    let entry = Entry::new(stream, Arc::new(config), &tenant.context);
     let shown = show(&entry);
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());

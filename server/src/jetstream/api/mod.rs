@@ -40,7 +40,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 const PREFIX: &str = "$JS.API.";
-const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
+/// The header by which a request asks for a level of the API.
+pub(crate) const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
 
 /// A request on its way to its handler.
 pub(super) struct Request<'a> {
@@ -103,7 +104,7 @@ pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Ori
 }
 
 /// Whether this server has the level of the API that the request needs, if it says so.
-pub(super) fn is_level_supported(message: &Message) -> bool {
+pub(crate) fn is_level_supported(message: &Message) -> bool {
     let Some(level) = headers::get(&message.headers, LEVEL_HEADER) else { return true };
     let level = std::str::from_utf8(level).ok().and_then(|text| text.parse::<i64>().ok());
     level.is_some_and(|level| level <= i64::from(protocol::API_LEVEL))

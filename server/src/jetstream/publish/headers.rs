@@ -18,7 +18,6 @@ pub(super) struct Headers<'a> {
     pub(super) expected_message_id: Option<&'a [u8]>,
     pub(super) rollup: Option<&'a [u8]>,
     pub(super) has_ttl: bool,
-    pub(super) has_batch: bool,
     pub(super) has_increment: bool,
     pub(super) has_schedule: bool,
     pub(super) has_source: bool,
@@ -52,7 +51,6 @@ impl<'a> Headers<'a> {
             b"Expected-Last-Msg-Id" => set(&mut self.expected_message_id, value),
             b"Rollup" => set(&mut self.rollup, value),
             b"TTL" => self.has_ttl = true,
-            b"Batch-Id" => self.has_batch = true,
             b"Incr" => self.has_increment = true,
             b"Schedule" => self.has_schedule = true,
             b"Stream-Source" => self.has_source = true,
@@ -65,7 +63,8 @@ fn set<T>(slot: &mut Option<T>, value: T) {
     slot.get_or_insert(value);
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+/// A number as nats-server reads it: digits and nothing else.
+pub(super) fn number(value: &[u8]) -> Option<u64> {
     let is_digits = value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value).ok().filter(|_| is_digits)?.parse().ok()
 }
@@ -81,6 +80,13 @@ pub(super) fn without_status(block: &Bytes) -> Bytes {
     plain.extend_from_slice(VERSION);
     plain.extend_from_slice(rest.get(end..).unwrap_or_default());
     plain.freeze()
+}
+
+/// The block without the lines of one header.
+pub(super) fn without(block: &Bytes, name: &str) -> Bytes {
+    let is_it =
+        |line: &[u8]| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+    headwater_replication::headers::rewrite(block, is_it, None)
 }
 
 #[cfg(test)]
@@ -102,6 +108,17 @@ mod tests {
         assert_eq!(Headers::read(block), expected);
         for odd in [&b""[..], b"\r\n", b"NATS/1.0", b"NATS/1.0\r\nNats-", b"Nats-TTL: 1"] {
             assert_eq!(Headers::read(odd), Headers::default());
+        }
+    }
+
+    #[test]
+    fn headers_go() {
+        for (block, expected) in [
+            ("NATS/1.0\r\nK: 1\r\nKK: V\r\nK: 2\r\n\r\n", "NATS/1.0\r\nKK: V\r\n\r\n"),
+            ("NATS/1.0\r\nKK: K: 1\r\n\r\n", "NATS/1.0\r\nKK: K: 1\r\n\r\n"),
+            ("", ""),
+        ] {
+            assert_eq!(without(&Bytes::from(block), "K"), expected);
         }
     }
 

@@ -5,13 +5,18 @@
 //! Not here: what the engine checks itself (sequences, ids, limits).
 
 mod ack;
+mod atomic;
+mod budget;
 mod headers;
 pub(crate) mod republish;
 mod settings;
 
+pub(crate) use budget::Budget;
+
 use super::config::StreamConfig;
 use super::errors::{self, ApiError};
 use crate::routing::{Account, Handler, Message, Origin};
+use atomic::AtomicBatches;
 use bytes::Bytes;
 use headers::Headers;
 use headwater_storage::message::{Expect, Rollup};
@@ -32,6 +37,7 @@ thread_local! {
 pub(crate) struct Publisher {
     stream: Arc<Stream>,
     settings: RwLock<Arc<Settings>>,
+    atomic: Arc<AtomicBatches>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -40,19 +46,31 @@ impl Publisher {
     pub(crate) fn new(
         stream: Arc<Stream>,
         config: &StreamConfig,
+        budget: &Arc<Budget>,
         runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
-        Arc::new(Self { stream, settings, runtime })
+        let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
+        Arc::new(Self { stream, settings, atomic, runtime })
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
         let settings = Arc::new(Settings::new(config));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        if !config.allow_atomic {
+            self.atomic.clear();
+        }
+    }
+    /// Drops the batches that are open: nothing is captured any more.
+    pub(crate) fn abandon(&self) {
+        self.atomic.clear();
     }
 
     fn publish(&self, account: &Arc<Account>, message: &Message) {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(id) = atomic::batch_id(message) {
+            return self.atomic.take(account, &settings, message, id);
+        }
         let reply = if settings.no_ack { Bytes::new() } else { message.reply.clone() };
         match prepare(&self.stream, &settings, message) {
             Ok(new) => self.append(account.clone(), settings, new, reply),
@@ -103,6 +121,7 @@ impl Handler for Publisher {
         let captured = Self {
             stream: self.stream.clone(),
             settings: RwLock::new(settings),
+            atomic: self.atomic.clone(),
             runtime: self.runtime.clone(),
         };
         let (account, message) = (account.clone(), message.clone());
@@ -145,9 +164,6 @@ fn with_headers(
 ) -> Result<NewMessage, ApiError> {
     let block = new.headers.clone();
     let headers = Headers::read(&block);
-    if headers.has_batch {
-        return Err(errors::ATOMIC_PUBLISH_DISABLED);
-    }
     if headers.has_increment {
         return Err(errors::COUNTERS_DISABLED);
     }
@@ -249,6 +265,5 @@ fn rollup(
             return Err(ApiError::wrong_last_message_id(&actual));
         }
     }
-    let value = String::from_utf8_lossy(value);
-    Err(ApiError::with(500, 10111, format!("rollup value invalid: {value:?}")))
+    Err(ApiError::rollup_value(value))
 }

@@ -59,7 +59,7 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (!config.subjects.is_empty(), errors::MIRROR_WITH_SUBJECTS),
         (!config.sources.is_empty(), errors::MIRROR_WITH_SOURCES),
         (unbuilt.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
-        (unbuilt.allow_atomic, errors::MIRROR_WITH_ATOMIC),
+        (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
         (unbuilt.allow_batched, errors::MIRROR_WITH_BATCHED),
         (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
     ];

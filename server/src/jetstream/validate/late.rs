@@ -31,7 +31,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
         (unbuilt.allow_msg_ttl, "allow_msg_ttl"),
         (unbuilt.subject_delete_marker_ttl != 0, "subject_delete_marker_ttl"),
         (unbuilt.allow_msg_counter, "allow_msg_counter"),
-        (unbuilt.allow_atomic, "allow_atomic"),
         (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.allow_batched, "allow_batched"),
         (unbuilt.is_persisted_late, "persist_mode async"),

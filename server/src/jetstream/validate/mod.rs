@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// Key under which the API level that a stream needs is stored.
 pub(crate) const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
+/// Level that atomic batches need.
+const ATOMIC_LEVEL: &str = "2";
 /// Keys that replies add and nothing stores.
 pub(crate) const DYNAMIC_KEYS: [&str; 2] = ["_nats.ver", "_nats.level"];
 
@@ -121,5 +123,6 @@ fn metadata(config: &mut StreamConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);
     }
-    config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), "0".to_owned());
+    let level = if config.allow_atomic { ATOMIC_LEVEL } else { "0" };
+    config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), level.to_owned());
 }

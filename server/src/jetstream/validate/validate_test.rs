@@ -53,6 +53,17 @@ fn basic_fields() {
         &[],
         &[
             (r#"{"name":"A"}"#, OK, ""),
+            (r#"{"name":"A","allow_atomic":true}"#, OK, ""),
+            (
+                r#"{"name":"A","allow_atomic":true,"persist_mode":"async"}"#,
+                CONFIG,
+                "async persist mode is not supported with atomic batch publish",
+            ),
+            (
+                r#"{"name":"A","storage":"memory","persist_mode":"async"}"#,
+                CONFIG,
+                "async persist mode is only supported on file storage",
+            ),
             (r#"{"NAME":"A","Subjects":["a"]}"#, OK, ""),
             (&long_name, CONFIG, "stream name is too long, maximum allowed is 255"),
             (&long_description, CONFIG, "stream description is too long, maximum allowed is 4096"),
@@ -434,6 +445,7 @@ fn defaults_are_filled_in() {
         (r#"{"name":"P","max_msgs":0,"max_bytes":-7}"#, "max_bytes", json!(-1)),
         (r#"{"name":"P"}"#, "num_replicas", json!(1)),
         (r#"{"name":"P"}"#, "metadata", json!({"_nats.req.level": "0"})),
+        (r#"{"name":"P","allow_atomic":true}"#, "metadata", json!({"_nats.req.level": "2"})),
         (
             r#"{"name":"P","metadata":{"_nats.req.level":"3","_nats.ver":"1"}}"#,
             "metadata",
