@@ -181,8 +181,8 @@ impl Connection {
                 continue;
             }
             if !self.ready(ANSWER_TIMEOUT).await? {
-                let seconds = ANSWER_TIMEOUT.as_secs();
-                return Err(BenchError::Silence { what: what.to_owned(), seconds });
+                let time = ANSWER_TIMEOUT;
+                return Err(BenchError::Silence { what: what.to_owned(), time });
             }
         }
     }

@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 
 /// The buffer is written once it holds this much.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// How long the server may take no bytes.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// How often a subscriber that receives nothing looks whether the publishers are done.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// After so many looks with nothing, what has not come is missing.
@@ -32,6 +30,7 @@ pub(super) struct CorePublisher {
     line: Vec<u8>,
     payload: Vec<u8>,
     client: usize,
+    silence_max: Duration,
     left: u64,
     epoch: Instant,
     /// Whether a payload has room for the time.
@@ -57,6 +56,7 @@ impl CorePublisher {
             line: format!("PUB {SUBJECT_START}{client} {}\r\n", payload.len()).into(),
             payload: [payload, b"\r\n"].concat(),
             client,
+            silence_max: load.silence_max,
             left: load.share(client),
             epoch,
             is_stamped: payload.len() >= 8,
@@ -93,9 +93,9 @@ impl CorePublisher {
                     break;
                 }
                 tokio::task::yield_now().await;
-            } else if !self.connection.ready(SILENCE_MAX).await? {
-                let seconds = SILENCE_MAX.as_secs();
-                return Err(BenchError::Silence { what: "room to write".into(), seconds });
+            } else if !self.connection.ready(self.silence_max).await? {
+                let time = self.silence_max;
+                return Err(BenchError::Silence { what: "room to write".into(), time });
             }
         }
         self.connection.synchronise().await?;

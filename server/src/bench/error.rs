@@ -41,12 +41,12 @@ pub(super) enum BenchError {
         description: String,
     },
     /// Nothing came for too long.
-    #[error("no answer within {seconds} s: {what}")]
+    #[error("no answer within {time:?}: {what}")]
     Silence {
         /// What was waited for.
         what: String,
         /// How long.
-        seconds: u64,
+        time: std::time::Duration,
     },
 }
 

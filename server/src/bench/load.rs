@@ -59,6 +59,8 @@ pub(super) struct Load {
     pub(super) count: Option<u64>,
     /// How long it publishes, if that is a limit.
     pub(super) duration: Option<Duration>,
+    /// How long nothing may come while messages are under way; those are missing then.
+    pub(super) silence_max: Duration,
 }
 
 impl Load {
@@ -94,6 +96,7 @@ mod tests {
             payload_bytes: 1,
             count: None,
             duration: None,
+            silence_max: Duration::ZERO,
         };
         assert_eq!(load.share(0), u64::MAX);
         let load = load.with_count(8);

@@ -82,6 +82,9 @@ pub(super) struct LoadOptions {
     /// Bytes of a payload
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(0..=PAYLOAD_BYTES_MAX))]
     size: u64,
+    /// Seconds without any answer after which what is in flight counts as missing
+    #[arg(long, default_value_t = 10.0)]
+    silence: f64,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -115,6 +118,7 @@ impl LoadOptions {
             (None, None) => Some(DEFAULT_SECONDS),
             (seconds, _) => seconds,
         };
+        let time = |seconds| Duration::try_from_secs_f64(seconds).ok();
         let load = Load {
             mode,
             clients: self.clients as usize,
@@ -125,7 +129,8 @@ impl LoadOptions {
             inflight: inflight as usize,
             payload_bytes: self.size as usize,
             count: self.count,
-            duration: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            duration: seconds.and_then(time),
+            silence_max: time(self.silence).unwrap_or(Duration::MAX),
         };
         (load, self.json)
     }

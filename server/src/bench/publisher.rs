@@ -19,8 +19,6 @@ use std::time::{Duration, Instant};
 
 /// The buffer is written once it holds this much.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// How long nothing may come while publishes are under way; those are missing then.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a malformed answer that are shown.
 const SAMPLE_BYTES: usize = 120;
 
@@ -43,6 +41,7 @@ pub(super) struct Publisher {
     line_end: Vec<u8>,
     inbox: Vec<u8>,
     client: usize,
+    silence_max: Duration,
     /// Messages still to be sent.
     left: u64,
     tally: Tally,
@@ -75,6 +74,7 @@ impl Publisher {
             line_end,
             inbox: inbox.into_bytes(),
             client,
+            silence_max: load.silence_max,
             left: load.share(client),
             tally: Tally::new(load.streams),
         })
@@ -104,9 +104,9 @@ impl Publisher {
                 self.settle()?;
                 // Other connections of this thread get their turn; a socket that always has something would keep it.
                 tokio::task::yield_now().await;
-            } else if !self.connection.ready(SILENCE_MAX).await? {
-                let seconds = SILENCE_MAX.as_secs();
-                return Err(BenchError::Silence { what: "acknowledgements".into(), seconds });
+            } else if !self.connection.ready(self.silence_max).await? {
+                let time = self.silence_max;
+                return Err(BenchError::Silence { what: "acknowledgements".into(), time });
             }
         }
     }

@@ -102,6 +102,29 @@ impl Report {
     }
 }
 
+#[cfg(test)]
+impl Report {
+    /// What tests compare.
+    pub(super) fn summary(&self) -> String {
+        let refused = self.refused.iter().map(|refused| refused.count).sum();
+        let counts = [
+            (refused, "refused"),
+            (self.malformed, "malformed"),
+            (self.repeated, "repeated"),
+            (self.duplicates, "duplicate"),
+            (self.missing, "missing"),
+        ];
+        let mut text = format!("{} good", self.settled);
+        for (count, name) in counts.iter().filter(|(count, _)| *count > 0) {
+            text += &format!(", {count} {name}");
+        }
+        for failure in &self.failures {
+            text += &format!(", failed: {failure}");
+        }
+        text
+    }
+}
+
 fn latency(tally: &Tally) -> Option<Latency> {
     let micros = |part| tally.quantile(part).map(|found| found.as_nanos() as f64 / 1e3);
     Some(Latency {

@@ -161,3 +161,7 @@ async fn watch(
     progress.end();
     tally
 }
+
+#[cfg(test)]
+#[path = "runner_test.rs"]
+mod tests;
