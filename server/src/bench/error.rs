@@ -48,6 +48,14 @@ pub(super) enum BenchError {
         /// How long.
         time: std::time::Duration,
     },
+    /// A server that the comparison started, or a file of it.
+    #[error("{what}: {source}")]
+    Process {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Result of the load generator.

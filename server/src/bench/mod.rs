@@ -12,6 +12,7 @@
 mod acknowledgement;
 mod address;
 mod client;
+mod compare;
 mod control;
 mod core;
 mod error;
@@ -30,6 +31,7 @@ pub use options::BenchOptions;
 
 use address::Address;
 use error::{BenchError, Result};
+use options::BenchCommand;
 use progress::Progress;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,8 +49,12 @@ pub fn run(options: &BenchOptions) -> ExitCode {
 }
 
 fn execute(options: &BenchOptions) -> Result<bool> {
+    let command = match &options.command {
+        BenchCommand::Load(command) => command,
+        BenchCommand::Compare(options) => return compare::run(options),
+    };
     let address = Address::parse(&options.server)?;
-    let (load, is_json) = options.command.load();
+    let (load, is_json) = command.load();
     let progress = Progress::new(!is_json && std::io::stderr().is_terminal());
     let report = runtime(load.clients + load.subscribers)?
         .block_on(runner::run(&address, &load, &progress))?;

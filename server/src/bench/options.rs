@@ -3,6 +3,7 @@
 
 use super::load::{Load, Mode, Storage};
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a run publishes that was given no limit, in seconds.
@@ -23,9 +24,19 @@ pub struct BenchOptions {
     pub(super) command: BenchCommand,
 }
 
-/// What to load it with.
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
+    /// One run against a server
+    #[command(flatten)]
+    Load(LoadCommand),
+    /// Start Headwater and nats-server in turn and compare them
+    Compare(CompareOptions),
+}
+
+/// What to load a server with.
+#[derive(Debug, Subcommand)]
+pub(super) enum LoadCommand {
     /// JetStream publishes with many in flight
     Publish {
         /// Publishes in flight on each connection
@@ -51,6 +62,35 @@ pub(super) enum BenchCommand {
         #[command(flatten)]
         load: LoadOptions,
     },
+}
+
+/// A comparison.
+#[derive(Debug, Args)]
+pub(super) struct CompareOptions {
+    /// The nats-server to compare with
+    #[arg(long, default_value = "nats-server")]
+    pub(super) nats_server: PathBuf,
+    /// The Headwater to compare; this program where none is given
+    #[arg(long)]
+    pub(super) headwater: Option<PathBuf>,
+    /// How often each server is started and loaded
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) rounds: u64,
+    /// Seconds for which each load publishes
+    #[arg(long, default_value_t = 3.0)]
+    pub(super) seconds: f64,
+    /// Publishes in flight of the load that has many
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=INFLIGHT_MAX))]
+    pub(super) inflight: u64,
+    /// Bytes of a payload
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(0..=PAYLOAD_BYTES_MAX))]
+    pub(super) size: u64,
+    /// Where the servers keep their data, in folders that are removed
+    #[arg(long)]
+    pub(super) directory: Option<PathBuf>,
+    /// Print every result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Streams of a run.
@@ -90,7 +130,7 @@ pub(super) struct LoadOptions {
     json: bool,
 }
 
-impl BenchCommand {
+impl LoadCommand {
     /// The load, and whether its result is wanted as JSON.
     pub(super) fn load(&self) -> (Load, bool) {
         match self {

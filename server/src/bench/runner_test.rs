@@ -25,6 +25,30 @@ enum Tenth {
     Err,
 }
 
+fn message(subject: &str, body: &str) -> String {
+    format!("MSG {subject} 1 {}\r\n{body}\r\n", body.len())
+}
+
+impl Tenth {
+    fn answer(self, reply: &str, sequence: u64) -> String {
+        let good = format!("{{\"stream\":\"BENCH_1\",\"seq\":{sequence}}}");
+        let body = match self {
+            Self::Drop | Self::Hang => return String::new(),
+            Self::Err => return "-ERR 'No'\r\n".to_owned(),
+            Self::AcknowledgeTwice => return message(reply, &good).repeat(2),
+            Self::Acknowledge | Self::SameSequence | Self::AcknowledgeUnstored => good,
+            Self::Refuse => {
+                "{\"error\":{\"code\":400,\"err_code\":10077,\"description\":\"full\"},\"seq\":0}"
+                    .to_owned()
+            }
+            Self::Nonsense => "{\"stream\":\"BENCH_1\"}".to_owned(),
+            Self::Duplicate => good.replace('}', ",\"duplicate\":true}"),
+            Self::OtherStream => good.replace("BENCH_1", "BENCH_2"),
+        };
+        message(reply, &body)
+    }
+}
+
 /// Answers one connection. Only one connection publishes, so the counters need not be shared.
 async fn serve(mut socket: TcpStream, tenth: Tenth, stored: Arc<std::sync::atomic::AtomicU64>) {
     use std::sync::atomic::Ordering::Relaxed;
@@ -46,46 +70,21 @@ async fn serve(mut socket: TcpStream, tenth: Tenth, stored: Arc<std::sync::atomi
                     let state = stored.load(Relaxed);
                     let body =
                         format!("{{\"state\":{{\"messages\":{state},\"last_seq\":{state}}}}}");
-                    out += &answer(&body, &text(reply));
+                    out += &message(&text(reply), &body);
                 }
                 Operation::Publish { reply, .. } => {
                     publishes += 1;
                     sequence += 1;
                     stored.fetch_add(1, Relaxed);
                     let reply = text(reply);
-                    let good = format!("{{\"stream\":\"BENCH_1\",\"seq\":{sequence}}}");
-                    match if publishes == 10 { tenth } else { Tenth::Acknowledge } {
-                        Tenth::Acknowledge => out += &answer(&good, &reply),
-                        Tenth::AcknowledgeTwice => out += &answer(&good, &reply).repeat(2),
-                        Tenth::Drop => {}
-                        Tenth::Refuse => {
-                            let body = "{\"error\":{\"code\":400,\"err_code\":10077,\"description\":\"full\"},\"seq\":0}";
-                            out += &answer(body, &reply);
-                        }
-                        Tenth::Nonsense => out += &answer("{\"stream\":\"BENCH_1\"}", &reply),
-                        Tenth::Duplicate => {
-                            let body = format!(
-                                "{{\"stream\":\"BENCH_1\",\"seq\":{sequence},\"duplicate\":true}}"
-                            );
-                            out += &answer(&body, &reply);
-                        }
-                        Tenth::SameSequence => {
-                            sequence -= 1;
-                            out += &answer(
-                                &format!("{{\"stream\":\"BENCH_1\",\"seq\":{sequence}}}"),
-                                &reply,
-                            );
-                        }
-                        Tenth::OtherStream => {
-                            out += &answer("{\"stream\":\"BENCH_2\",\"seq\":1}", &reply)
-                        }
-                        Tenth::AcknowledgeUnstored => {
-                            stored.fetch_sub(1, Relaxed);
-                            out += &answer(&good, &reply);
-                        }
+                    let now = if publishes == 10 { tenth } else { Tenth::Acknowledge };
+                    match now {
                         Tenth::Hang => return,
-                        Tenth::Err => out += "-ERR 'No'\r\n",
+                        Tenth::SameSequence => sequence -= 1,
+                        Tenth::AcknowledgeUnstored => drop(stored.fetch_sub(1, Relaxed)),
+                        _ => {}
                     }
+                    out += &now.answer(&reply, sequence);
                 }
                 _ => {}
             }
