@@ -63,9 +63,9 @@ pub(super) enum Contestant {
 impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Headwater => "Headwater (synced)",
-            Self::NatsServer => "nats-server (default, not synced)",
-            Self::NatsServerSynced => "nats-server (sync_interval: always)",
+            Self::Headwater => "Headwater",
+            Self::NatsServer => "nats-server",
+            Self::NatsServerSynced => "nats-server, synced",
         })
     }
 }

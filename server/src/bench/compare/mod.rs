@@ -55,7 +55,7 @@ pub(super) fn run(options: &CompareOptions) -> Result<bool> {
         let all = serde_json::json!({ "machine": machine, "trials": trials });
         println!("{}", serde_json::to_string_pretty(&all).unwrap_or_default());
     } else {
-        println!("{machine}");
+        println!("{machine}\n{}", table::LEGEND);
         let names: Vec<&str> = works.iter().map(|work| work.name.as_str()).collect();
         println!("{}", table::rates(&names, &trials));
         println!("{}", table::latencies(&names, &trials));
@@ -109,8 +109,8 @@ fn works(options: &CompareOptions) -> Vec<Work> {
     let work = |name: &str, load| Work { name: name.to_owned(), load };
     vec![
         work(&format!("publish, {} in flight", options.inflight), base),
-        work("publish, one in flight", one),
-        work(&format!("publish, {MANY} streams, one in flight each"), many),
-        work("core, one subscriber", core),
+        work("publish, 1 in flight", one),
+        work(&format!("publish, 1 in flight, {MANY} streams"), many),
+        work("core, 1 subscriber", core),
     ]
 }

@@ -28,6 +28,11 @@ fn values(trials: &[Trial], work: &str, contestant: Contestant, of: Figure) -> V
 /// What is taken from a trial.
 type Figure = fn(&Trial) -> Option<f64>;
 
+/// What the columns are.
+pub(super) const LEGEND: &str = "\
+Headwater and 'nats-server, synced' (sync_interval: always) sync before each acknowledgement; nats-server, as it comes, does not.
+x: how many times as fast Headwater is. Medians of the rounds, ± half of how far they lie apart.";
+
 /// Messages a second. A ratio says how many times as many Headwater does.
 pub(super) fn rates(works: &[&str], trials: &[Trial]) -> String {
     let figure: Figure = |trial| Some(trial.report.messages_per_second);
@@ -68,7 +73,7 @@ fn table(
     let [first, others @ ..] = Contestant::ALL;
     let mut header = vec![title.to_owned(), first.to_string()];
     for other in others {
-        header.extend([other.to_string(), "Headwater is".to_owned()]);
+        header.extend([other.to_string(), "x".to_owned()]);
     }
     let columns = header.len();
     table.set_header(header);
@@ -88,7 +93,7 @@ fn table(
             let theirs = cell(other);
             let times = mine.as_ref().zip(theirs.as_ref()).map(|(a, b)| ratio(a.0, b.0));
             row.push(text(&theirs));
-            row.push(times.map_or_else(|| "-".to_owned(), |times| format!("{times:.2} x")));
+            row.push(times.map_or_else(|| "-".to_owned(), |times| format!("{times:.2}")));
         }
         table.add_row(row);
     }
