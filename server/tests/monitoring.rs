@@ -1,4 +1,5 @@
 //! Monitoring over HTTP and over `$SYS.REQ`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 

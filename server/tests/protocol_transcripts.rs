@@ -7,73 +7,79 @@ use support::{Wire, options, start};
 const QUIET: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 const HEADERS: &str = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\n";
 
-/// Input after which the connection stays: the answer is everything before the PONG of a PING that follows it.
+/// What six subjects that are none are answered with.
+const SIX_INVALID: &str = "-ERR 'Invalid Subject'\r\n-ERR 'Invalid Subject'\r\n-ERR 'Invalid Subject'\r\n\
+    -ERR 'Invalid Subject'\r\n-ERR 'Invalid Subject'\r\n-ERR 'Invalid Subject'\r\n";
+
+/// First line, input after which the connection stays, and the answer: everything before the PONG of a PING that follows.
+const ANSWERS: &[(&str, &str, &str)] = &[
+    ("", "PUB a 1\r\nx\r\n", "+OK\r\n"),
+    ("", "SUB a 1\r\nUNSUB 1\r\n", "+OK\r\n+OK\r\n"),
+    ("", "CONNECT {}\r\n", "+OK\r\n"),
+    ("", "CONNECT{\"verbose\":true}\r\n", "+OK\r\n"),
+    ("", "CONNECT {\"verbose\":null,\"name\":null}\r\n", "+OK\r\n"),
+    ("", "CONNECT {\"user\":\"x\",\"pass\":\"y\"}\r\n", "+OK\r\n"),
+    (
+        "",
+        "SUB x.* 1\r\nPUB x.* 0\r\n\r\n",
+        "+OK\r\n-ERR 'Invalid Publish Subject'\r\n+OK\r\nMSG x.* 1 0\r\n\r\n",
+    ),
+    ("", "PUB x..y 0\r\n\r\n", "-ERR 'Invalid Publish Subject'\r\n+OK\r\n"),
+    (QUIET, "SUB a 1\r\nPUB a 5\r\nhello\r\n", "MSG a 1 5\r\nhello\r\n"),
+    (QUIET, "sub a  1 \r\npub\ta  0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
+    (QUIET, "SUB a 1\r\nPUB a r 1\nx\r\n", "MSG a 1 r 1\r\nx\r\n"),
+    (
+        QUIET,
+        "SUB a 99999999999999999999\r\nPUB a 0\r\n\r\n",
+        "MSG a 99999999999999999999 0\r\n\r\n",
+    ),
+    (QUIET, "SUB a 1\r\nSUB a 1\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
+    (QUIET, "SUB a 1\r\nUNSUB 1 1\r\nPUB a 0\r\n\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
+    (QUIET, "SUB a 1\r\nPUB a 0\r\n\r\nUNSUB 1 1\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
+    (QUIET, "SUB a 1\r\nUNSUB 1 -5\r\nPUB a 0\r\n\r\n", ""),
+    (QUIET, "UNSUB 9\r\n", ""),
+    (
+        QUIET,
+        "SUB a..b 1\r\nSUB . 2\r\nSUB a. 3\r\nSUB .a 4\r\nSUB a.>.b 5\r\nSUB >.a 6\r\nSUB a* 7\r\n",
+        SIX_INVALID,
+    ),
+    (QUIET, "SUB > 1\r\nPUB a..b 0\r\n\r\nPUB .a 0\r\n\r\nPUB . 0\r\n\r\n", ""),
+    (
+        QUIET,
+        "SUB * 1\r\nSUB a.> 3\r\nPUB a.* 0\r\n\r\nPUB > 0\r\n\r\n",
+        "MSG a.* 3 0\r\n\r\nMSG > 1 0\r\n\r\n",
+    ),
+    (QUIET, "SUB $SYS.> 1\r\nPUB $SYS.a 0\r\n\r\n", "MSG $SYS.a 1 0\r\n\r\n"),
+    (
+        QUIET,
+        "SUB foo.* 1\r\nSUB foo.> 2\r\nUNSUB 1\r\nPUB foo.a 0\r\n\r\n",
+        "MSG foo.a 2 0\r\n\r\n",
+    ),
+    (QUIET, "PINGfoo\r\n+OK\r\nINFO {}\r\nPONG\r\n", "PONG\r\n"),
+    (
+        HEADERS,
+        "SUB _I.* 7\r\nPUB no.one _I.x 2\r\nhi\r\n",
+        "HMSG _I.x 7 38 38\r\nNATS/1.0 503\r\nNats-Subject: no.one\r\n\r\n\r\n",
+    ),
+    (
+        HEADERS,
+        "SUB a 1\r\nHPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n",
+        "HMSG a 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n",
+    ),
+    (HEADERS, "SUB a 1\r\nHPUB a 4 10\r\n0123456789\r\n", "HMSG a 1 4 10\r\n0123456789\r\n"),
+    (HEADERS, "SUB a 1\r\nHPUB a r 0 2\r\nhi\r\n", "MSG a 1 r 2\r\nhi\r\n"),
+    ("CONNECT {\"verbose\":false,\"echo\":false}\r\n", "SUB a 1\r\nPUB a 0\r\n\r\n", ""),
+    (
+        "CONNECT {\"verbose\":false,\"echo\":false,\"headers\":true,\"no_responders\":true}\r\n",
+        "SUB r 1\r\nSUB a 2\r\nPUB a r 0\r\n\r\n",
+        "HMSG r 1 33 33\r\nNATS/1.0 503\r\nNats-Subject: a\r\n\r\n\r\n",
+    ),
+];
+
 #[tokio::test]
 async fn answers() {
     let server = start(options()).await;
-    for (connect, input, expected) in [
-        ("", "PUB a 1\r\nx\r\n", "+OK\r\n"),
-        ("", "SUB a 1\r\nUNSUB 1\r\n", "+OK\r\n+OK\r\n"),
-        ("", "CONNECT {}\r\n", "+OK\r\n"),
-        ("", "CONNECT{\"verbose\":true}\r\n", "+OK\r\n"),
-        ("", "CONNECT {\"verbose\":null,\"name\":null}\r\n", "+OK\r\n"),
-        ("", "CONNECT {\"user\":\"x\",\"pass\":\"y\"}\r\n", "+OK\r\n"),
-        (
-            "",
-            "SUB x.* 1\r\nPUB x.* 0\r\n\r\n",
-            "+OK\r\n-ERR 'Invalid Publish Subject'\r\n+OK\r\nMSG x.* 1 0\r\n\r\n",
-        ),
-        ("", "PUB x..y 0\r\n\r\n", "-ERR 'Invalid Publish Subject'\r\n+OK\r\n"),
-        (QUIET, "SUB a 1\r\nPUB a 5\r\nhello\r\n", "MSG a 1 5\r\nhello\r\n"),
-        (QUIET, "sub a  1 \r\npub\ta  0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
-        (QUIET, "SUB a 1\r\nPUB a r 1\nx\r\n", "MSG a 1 r 1\r\nx\r\n"),
-        (
-            QUIET,
-            "SUB a 99999999999999999999\r\nPUB a 0\r\n\r\n",
-            "MSG a 99999999999999999999 0\r\n\r\n",
-        ),
-        (QUIET, "SUB a 1\r\nSUB a 1\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
-        (QUIET, "SUB a 1\r\nUNSUB 1 1\r\nPUB a 0\r\n\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
-        (QUIET, "SUB a 1\r\nPUB a 0\r\n\r\nUNSUB 1 1\r\nPUB a 0\r\n\r\n", "MSG a 1 0\r\n\r\n"),
-        (QUIET, "SUB a 1\r\nUNSUB 1 -5\r\nPUB a 0\r\n\r\n", ""),
-        (QUIET, "UNSUB 9\r\n", ""),
-        (
-            QUIET,
-            "SUB a..b 1\r\nSUB . 2\r\nSUB a. 3\r\nSUB .a 4\r\nSUB a.>.b 5\r\nSUB >.a 6\r\nSUB a* 7\r\n",
-            &"-ERR 'Invalid Subject'\r\n".repeat(6),
-        ),
-        (QUIET, "SUB > 1\r\nPUB a..b 0\r\n\r\nPUB .a 0\r\n\r\nPUB . 0\r\n\r\n", ""),
-        (
-            QUIET,
-            "SUB * 1\r\nSUB a.> 3\r\nPUB a.* 0\r\n\r\nPUB > 0\r\n\r\n",
-            "MSG a.* 3 0\r\n\r\nMSG > 1 0\r\n\r\n",
-        ),
-        (QUIET, "SUB $SYS.> 1\r\nPUB $SYS.a 0\r\n\r\n", "MSG $SYS.a 1 0\r\n\r\n"),
-        (
-            QUIET,
-            "SUB foo.* 1\r\nSUB foo.> 2\r\nUNSUB 1\r\nPUB foo.a 0\r\n\r\n",
-            "MSG foo.a 2 0\r\n\r\n",
-        ),
-        (QUIET, "PINGfoo\r\n+OK\r\nINFO {}\r\nPONG\r\n", "PONG\r\n"),
-        (
-            HEADERS,
-            "SUB _I.* 7\r\nPUB no.one _I.x 2\r\nhi\r\n",
-            "HMSG _I.x 7 38 38\r\nNATS/1.0 503\r\nNats-Subject: no.one\r\n\r\n\r\n",
-        ),
-        (
-            HEADERS,
-            "SUB a 1\r\nHPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n",
-            "HMSG a 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n",
-        ),
-        (HEADERS, "SUB a 1\r\nHPUB a 4 10\r\n0123456789\r\n", "HMSG a 1 4 10\r\n0123456789\r\n"),
-        (HEADERS, "SUB a 1\r\nHPUB a r 0 2\r\nhi\r\n", "MSG a 1 r 2\r\nhi\r\n"),
-        ("CONNECT {\"verbose\":false,\"echo\":false}\r\n", "SUB a 1\r\nPUB a 0\r\n\r\n", ""),
-        (
-            "CONNECT {\"verbose\":false,\"echo\":false,\"headers\":true,\"no_responders\":true}\r\n",
-            "SUB r 1\r\nSUB a 2\r\nPUB a r 0\r\n\r\n",
-            "HMSG r 1 33 33\r\nNATS/1.0 503\r\nNats-Subject: a\r\n\r\n\r\n",
-        ),
-    ] {
+    for (connect, input, expected) in ANSWERS {
         let mut wire = Wire::connect(&server).await;
         wire.send(&format!("{connect}{input}PING\r\n")).await;
         let said = wire.read_bytes(expected.len() + "PONG\r\n".len()).await;

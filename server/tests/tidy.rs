@@ -1,5 +1,6 @@
 //! The house rules that a machine can check, run on the whole repository by `cargo test`.
 //! Not here: formatting (rustfmt) and everything clippy already denies.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeSet,

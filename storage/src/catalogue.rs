@@ -109,6 +109,8 @@ impl Catalogue {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
                 match event {
                     Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
+                    // The catalogue makes no index.
+                    Replay::Summary(_) => return Err(Error::Closed),
                     Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
                 }
                 Ok(())

@@ -154,6 +154,7 @@ impl LogStore {
             id: SegmentId { log: id, number: SegmentNumber(0) },
             base_position: Position(0),
             base_sequence: 0,
+            is_rewritten: false,
         };
         if let Err(error) = SegmentFile::create(disk, &header) {
             let _ = disk.remove_directory(&directory);

@@ -100,6 +100,7 @@ fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life
         let log = store.open_log(id, log_options(*number), &mut |event| {
             match event {
                 Replay::Frame(body) => frames.push(body),
+                Replay::Summary(_) => panic!("nobody made an index"),
                 Replay::Damage { what, .. } => damage.push(what),
             }
             Ok(())

@@ -109,6 +109,7 @@ fn replayed(
         .open_log(id, options, &mut |event| {
             match event {
                 Replay::Frame(body) => frames.push(body),
+                Replay::Summary(_) => panic!("nobody made an index"),
                 Replay::Damage { from_sequence, to_sequence, what, .. } => {
                     damage.push(format!("{from_sequence}..{to_sequence:?}: {what}"));
                 }

@@ -5,10 +5,12 @@
 //! Not here: expiry and recovery of streams while the volume is open (`housekeeper`).
 
 mod housekeeper;
+mod names;
+mod recover;
 
 use crate::{
     Error, Result, Stream, StreamConfig, Timestamp,
-    catalogue::{CATALOGUE_LOG, Catalogue},
+    catalogue::Catalogue,
     disk::{Disk, open_directory},
     log::{LogId, MemoryBudget, MemoryLog},
     store::{CommitMode, JOURNAL_FILE_BYTES, LogStore, LogStoreOptions},
@@ -16,11 +18,13 @@ use crate::{
         Core, Incarnation, StorageKind, SyncPolicy,
         environment::{Clock, Environment},
         log_options,
-        replay::Rebuild,
+        record::message_sequences,
         stored::StoredConfig,
     },
 };
 use housekeeper::Housekeeper;
+use names::{Named, Names, Reservation, all_streams};
+use recover::open_streams;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -87,17 +91,6 @@ pub struct RecoveryReport {
     pub unreadable_streams: Vec<(String, Error)>,
 }
 
-/// What a name stands for.
-#[derive(Clone, Debug)]
-enum Named {
-    /// A stream.
-    Stream(Arc<Stream>),
-    /// One that is being made or removed, or that cannot be opened.
-    Reserved,
-}
-
-type Names = Mutex<BTreeMap<String, Named>>;
-
 /// An open data directory. Dropping it closes it as well as it can; `close` says how that went.
 pub struct Volume {
     environment: Arc<Environment>,
@@ -146,13 +139,7 @@ impl Volume {
             segment_bytes: options.segment_bytes,
             mode,
         });
-        let mut names = BTreeMap::new();
-        for stored in environment.catalogue.streams() {
-            let named = open_stream(&environment, &stored, &mut report);
-            names.insert(stored.name().to_owned(), named);
-        }
-        take_up_strays(&environment, &mut names, &mut report)?;
-        let names = Arc::new(Mutex::new(names));
+        let names = Arc::new(Mutex::new(open_streams(&environment, &mut report)?));
         let housekeeper = Housekeeper::start(&environment, &names)?;
         Ok(Self { environment, names, housekeeper, report, method })
     }
@@ -198,7 +185,7 @@ impl Volume {
 
     fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
         let environment = &self.environment;
-        let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory)));
+        let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory), message_sequences));
         let core = Core::new(config, new_incarnation(), environment.now(), log);
         Stream::new(environment, core)
     }
@@ -328,146 +315,7 @@ impl fmt::Debug for Volume {
     }
 }
 
-/// A name that is given back unless it is kept.
-struct Reservation<'a> {
-    names: &'a Names,
-    name: &'a str,
-}
-
-impl Reservation<'_> {
-    fn keep(self, named: Named) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.insert(self.name.to_owned(), named);
-        drop(names);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(self.name);
-    }
-}
-
-fn all_streams(names: &Names) -> Vec<Arc<Stream>> {
-    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-    let streams = names.values().filter_map(|named| match named {
-        Named::Stream(stream) => Some(Arc::clone(stream)),
-        Named::Reserved => None,
-    });
-    streams.collect()
-}
-
 fn new_incarnation() -> Incarnation {
     // 0 is the catalogue's log.
     Incarnation(rand::random::<u128>().max(1))
-}
-
-/// Opens a stream that the catalogue has. One that cannot be opened keeps its name and its files.
-fn open_stream(
-    environment: &Arc<Environment>,
-    stored: &StoredConfig,
-    report: &mut RecoveryReport,
-) -> Named {
-    let config = stored.config();
-    let now = environment.now();
-    let mut rebuild = Rebuild::new(config.dedup_window, now);
-    let options = log_options(&config, environment.sync, environment.segment_bytes);
-    let id = LogId(stored.incarnation().0);
-    let there = environment.store.list_logs().map(|logs| logs.contains(&id));
-    let opened = match there {
-        Ok(true) => environment.store.open_log(id, options, &mut |event| rebuild.event(event)),
-        Ok(false) => Err(Error::Damaged {
-            place: format!("{:032x}", id.0),
-            what: "the directory of the stream's log is missing".into(),
-        }),
-        Err(error) => Err(error),
-    };
-    let damage = rebuild.damage();
-    report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
-    let name = config.name.clone();
-    let opened = opened.and_then(|log| {
-        let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
-        let stream = Stream::new(environment, core);
-        stream.begin(now)?;
-        Ok(stream)
-    });
-    match opened {
-        Ok(stream) => Named::Stream(stream),
-        Err(error) => {
-            report.unreadable_streams.push((name, error));
-            Named::Reserved
-        }
-    }
-}
-
-/// Looks at logs that no entry of the catalogue speaks of: one whose stream was removed goes, and so does one that never
-/// held anything; one that says which stream it is is taken up again; any other is kept and reported.
-fn take_up_strays(
-    environment: &Arc<Environment>,
-    names: &mut BTreeMap<String, Named>,
-    report: &mut RecoveryReport,
-) -> Result<()> {
-    let known: Vec<LogId> =
-        environment.catalogue.streams().iter().map(|s| LogId(s.incarnation().0)).collect();
-    for id in environment.store.list_logs()? {
-        if id == CATALOGUE_LOG || known.contains(&id) {
-            continue;
-        }
-        if environment.catalogue.was_removed(id) {
-            environment.store.remove_log(id)?;
-            environment.catalogue.forget(id);
-            continue;
-        }
-        let Some(stored) = stray_config(environment, id, report)? else { continue };
-        let name = stored.name().to_owned();
-        if names.contains_key(&name) {
-            report
-                .damage
-                .push(format!("{name}: log {:032x} is of another stream of that name", id.0));
-            continue;
-        }
-        report.damage.push(format!("{name}: taken up from its log, the catalogue lacks it"));
-        let named = open_stream(environment, &stored, report);
-        names.insert(name, named);
-        environment.catalogue.put(stored)?;
-    }
-    Ok(())
-}
-
-/// What the log of a stray says of its stream. A log that never held a record is removed: its stream was not acknowledged.
-fn stray_config(
-    environment: &Arc<Environment>,
-    id: LogId,
-    report: &mut RecoveryReport,
-) -> Result<Option<StoredConfig>> {
-    let options =
-        log_options(&StreamConfig::default(), environment.sync, environment.segment_bytes);
-    let mut rebuild = Rebuild::new(std::time::Duration::ZERO, environment.now());
-    let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
-    let name = format!("log {:032x}", id.0);
-    let log = match opened {
-        Ok(log) => log,
-        Err(error) => {
-            report.unreadable_streams.push((name, error));
-            return Ok(None);
-        }
-    };
-    let config = rebuild.config().cloned().filter(|config| config.incarnation().0 == id.0);
-    let is_empty = log.committed().0 == 0 && rebuild.damage().is_empty();
-    drop(log);
-    match config {
-        Some(config) => Ok(Some(config)),
-        None if is_empty => {
-            environment.store.remove_log(id)?;
-            Ok(None)
-        }
-        None => {
-            let what = "no entry of the catalogue and no record in it says which stream it is";
-            report
-                .unreadable_streams
-                .push((name.clone(), Error::Damaged { place: name, what: what.into() }));
-            Ok(None)
-        }
-    }
 }

@@ -7,10 +7,12 @@ use super::{
     journal_file::{self, JournalFileHeader},
     journal_round::{self, EntryHeader, RoundHeader},
     segment_header::{self, SegmentHeader, SegmentId},
+    segment_index::{self, SegmentIndex},
 };
 use crate::{
     Timestamp,
     log::{LogId, Position, SegmentNumber},
+    segment::FramePlace,
 };
 use std::collections::BTreeMap;
 
@@ -35,7 +37,7 @@ fn id() -> SegmentId {
 }
 
 fn segment_header() -> SegmentHeader {
-    SegmentHeader { id: id(), base_position: Position(100), base_sequence: 91 }
+    SegmentHeader { id: id(), base_position: Position(100), base_sequence: 91, is_rewritten: false }
 }
 
 fn frame_header() -> FrameHeader {
@@ -89,7 +91,21 @@ fn checkpoint() -> Checkpoint {
     }
 }
 
+fn index() -> SegmentIndex {
+    SegmentIndex {
+        id: id(),
+        segment_bytes: 133,
+        end_position: Position(102),
+        last_time: Timestamp(1_700_000_000_000_000_000),
+        last_frame_crc: 0xe585_fe05,
+        frames: vec![FramePlace::new(Position(100), 91, 64, 69)],
+        owner: bytes::Bytes::new(),
+    }
+}
+
 fn structures() -> Vec<Structure> {
+    let index = index().encode();
+    let (index_head, index_frame) = index.split_at(segment_index::INDEX_HEADER_BYTES);
     let encoded = checkpoint().encode();
     let (head, log) = encoded.split_at(checkpoint::CHECKPOINT_HEADER_BYTES);
     let structure =
@@ -97,7 +113,7 @@ fn structures() -> Vec<Structure> {
     vec![
         structure(
             "Segment header",
-            fields!(segment_header: MAGIC, VERSION, RESERVED, LOG, NUMBER, BASE_POSITION, BASE_SEQUENCE, HEADER_CRC, PADDING),
+            fields!(segment_header: MAGIC, VERSION, FLAGS, LOG, NUMBER, BASE_POSITION, BASE_SEQUENCE, HEADER_CRC, PADDING),
             &segment_header().encode(),
         ),
         structure(
@@ -129,6 +145,16 @@ fn structures() -> Vec<Structure> {
             "Checkpoint log entry",
             fields!(checkpoint: LOG_ID, LOG_SEGMENT, LOG_OFFSET, LOG_POSITION),
             log,
+        ),
+        structure(
+            "Segment index header",
+            fields!(segment_index: MAGIC, VERSION, FRAMES, LOG, NUMBER, SEGMENT_BYTES, END_POSITION, LAST_TIME, OWNER_BYTES, LAST_FRAME_CRC, BODY_CRC, RESERVED, HEADER_CRC),
+            index_head,
+        ),
+        structure(
+            "Segment index frame",
+            fields!(segment_index: FRAME_POSITION, FRAME_SEQUENCE, FRAME_OFFSET, FRAME_BYTES),
+            index_frame,
         ),
     ]
 }

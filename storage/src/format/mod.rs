@@ -9,6 +9,7 @@ pub(crate) mod frame;
 pub(crate) mod journal_file;
 pub(crate) mod journal_round;
 pub(crate) mod segment_header;
+pub(crate) mod segment_index;
 
 /// Version of all structures here. A reader refuses files of a higher one.
 pub(crate) const FORMAT_VERSION: u32 = 1;

@@ -7,12 +7,15 @@
 use super::{FORMAT_VERSION, checksum, fields::Field};
 use crate::log::{LogId, Position, SegmentNumber};
 
+/// The segment was written again without its dead messages: nothing in the journal belongs into it any more.
+pub(crate) const FLAG_REWRITTEN: u32 = 1;
+
 const MAGIC_VALUE: [u8; 8] = *b"HWSEGMNT";
 
 pub(crate) const MAGIC: Field = Field::first(8);
 pub(crate) const VERSION: Field = MAGIC.then(4);
-pub(crate) const RESERVED: Field = VERSION.then(4);
-pub(crate) const LOG: Field = RESERVED.then(16);
+pub(crate) const FLAGS: Field = VERSION.then(4);
+pub(crate) const LOG: Field = FLAGS.then(16);
 pub(crate) const NUMBER: Field = LOG.then(8);
 pub(crate) const BASE_POSITION: Field = NUMBER.then(8);
 pub(crate) const BASE_SEQUENCE: Field = BASE_POSITION.then(8);
@@ -47,6 +50,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) base_position: Position,
     /// The sequence that the next message had before the first record.
     pub(crate) base_sequence: u64,
+    /// It was written again without its dead messages.
+    pub(crate) is_rewritten: bool,
 }
 
 impl SegmentHeader {
@@ -55,6 +60,8 @@ impl SegmentHeader {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         MAGIC.put(&mut bytes, &MAGIC_VALUE);
         VERSION.put(&mut bytes, &FORMAT_VERSION.to_le_bytes());
+        let flags = if self.is_rewritten { FLAG_REWRITTEN } else { 0 };
+        FLAGS.put(&mut bytes, &flags.to_le_bytes());
         LOG.put(&mut bytes, &self.id.log.0.to_le_bytes());
         NUMBER.put(&mut bytes, &self.id.number.0.to_le_bytes());
         BASE_POSITION.put(&mut bytes, &self.base_position.0.to_le_bytes());
@@ -83,6 +90,7 @@ impl SegmentHeader {
             id: SegmentId { log: LogId(LOG.u128(bytes)), number: SegmentNumber(NUMBER.u64(bytes)) },
             base_position: Position(BASE_POSITION.u64(bytes)),
             base_sequence: BASE_SEQUENCE.u64(bytes),
+            is_rewritten: FLAGS.u32(bytes) & FLAG_REWRITTEN != 0,
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     format::checkpoint::{Checkpoint, JournalPlace, LogEnd},
     log::LogId,
-    segment::{SegmentFile, log_directory},
+    segment::{SegmentFile, index_path, log_directory},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::{
@@ -143,6 +143,7 @@ impl std::fmt::Debug for Checkpointer {
 pub(crate) fn remove_segments(shared: &Shared, files: &[Arc<SegmentFile>]) -> Result<()> {
     for file in files {
         let path = file.path();
+        let _ = shared.disk.remove_file(&index_path(file.id()));
         match shared.disk.remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,

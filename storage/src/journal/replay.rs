@@ -31,7 +31,7 @@ use crate::{
         journal_round::{
             self, ENTRY_FLAG_IN_SEGMENT, EntryHeader, ROUND_HEADER_BYTES, RoundHeader,
         },
-        segment_header::SegmentId,
+        segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
     },
     log::{LogId, Position},
     segment::{
@@ -381,7 +381,15 @@ impl Reader<'_> {
     fn segment(&mut self, id: SegmentId) -> Result<Option<Arc<dyn DiskFile>>> {
         let path = segment_path(id);
         match self.disk.open(&path, OpenMode::Write) {
-            Ok(file) => return Ok(Some(file)),
+            Ok(file) => {
+                let mut header = [0; SEGMENT_HEADER_BYTES];
+                file.read_at(&mut header, 0)
+                    .map_err(|error| Error::io(format!("read {}", path.display()), error))?;
+                let header = SegmentHeader::decode(&header);
+                // What was written again is durable, and its frames are at other places.
+                let is_rewritten = header.is_ok_and(|header| header.is_rewritten);
+                return Ok((!is_rewritten).then_some(file));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io(format!("open {}", path.display()), error)),
         }

@@ -4,7 +4,7 @@
 //! Not here: how damage is found (`segment::scan`).
 
 use super::{FrameBody, Position, Replay};
-use crate::{Result, segment::SegmentFile};
+use crate::{Result, format::segment_index::SegmentIndex, segment::SegmentFile};
 
 /// Damage whose end is not known yet.
 struct Pending {
@@ -48,6 +48,19 @@ impl<'a> DamageReport<'a> {
         // A record is one message at most.
         self.next_sequence = body.base_sequence.saturating_add(u64::from(body.count));
         (self.replay)(Replay::Frame(body))
+    }
+
+    /// Tells what the owner noted of a segment, after the damage before it.
+    pub(super) fn summary(&mut self, index: &SegmentIndex, base_sequence: u64) -> Result<()> {
+        self.before_sequence(base_sequence)?;
+        (self.replay)(Replay::Summary(index.owner.clone()))?;
+        self.next_position = index.end_position;
+        let last = index.frames.last();
+        self.next_sequence = last.map_or(base_sequence, |last| {
+            let records = index.end_position.0.saturating_sub(last.base_position.0);
+            last.base_sequence.saturating_add(records)
+        });
+        Ok(())
     }
 
     /// What comes next begins at this sequence: damage before it ends there.

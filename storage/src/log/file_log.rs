@@ -5,7 +5,8 @@
 //! Not here: the writing (`journal::commit`), the opening (`open`).
 
 use super::{
-    CommitListener, FrameBody, Group, Log, LogId, Position, SegmentInfo, SegmentNumber,
+    CommitListener, FrameBody, Group, Log, LogId, NewFrame, Position, SegmentInfo, SegmentNumber,
+    rewrite::rewrite,
     write::{OpenFrame, Taken, Writing, Written},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
     journal::{CheckpointCommand, Command, Shared, remove_segments},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
-    segment::{FrameTable, Lookup},
+    segment::{FramePlace, FrameTable, Lookup, SegmentFile, SegmentFrames, write_index},
     store::LogOptions,
     stream::Compression,
 };
@@ -70,6 +71,8 @@ pub(crate) struct FileLog {
     /// The owner knows that the log failed: nothing of it is under way.
     settled: AtomicBool,
     lz4: AtomicBool,
+    /// Held while a segment is written again: none is removed meanwhile, or its name would come back.
+    rewriting: Mutex<()>,
 }
 
 impl FileLog {
@@ -102,6 +105,7 @@ impl FileLog {
             committed: AtomicU64::new(next_position.0),
             listener: OnceLock::new(),
             settled: AtomicBool::new(false),
+            rewriting: Mutex::new(()),
             lz4: AtomicBool::new(options.compression == Compression::Lz4),
         })
     }
@@ -159,7 +163,8 @@ impl FileLog {
                 readable.table.push_segment(segment);
             }
             if let Some(active) = readable.table.active() {
-                active.push(frame.place, frame.last_time);
+                let end = frame.body.base_position.0 + u64::from(frame.body.count);
+                active.push(frame.place, Position(end), frame.last_time);
             }
             readable.recent_bytes += frame.body.records.len();
             readable.recent.push_back(frame.body);
@@ -217,6 +222,12 @@ impl FileLog {
             count: header.count,
             records,
         })
+    }
+
+    fn frames_of(&self, number: SegmentNumber) -> Option<(Arc<SegmentFile>, Vec<FramePlace>)> {
+        let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+        let segment = readable.table.segment(number)?;
+        Some((Arc::clone(&segment.file), segment.frames.clone()))
     }
 
     fn find(&self, look: impl FnOnce(&FrameTable) -> Option<Lookup>) -> Result<Option<FrameBody>> {
@@ -305,6 +316,8 @@ impl Log for FileLog {
     }
 
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()> {
+        // The commit thread asks too, and must not wait: what stays now goes with the next segment.
+        let Ok(_rewriting) = self.rewriting.try_lock() else { return Ok(()) };
         let files = {
             let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
             readable.table.remove_before(number)
@@ -321,6 +334,56 @@ impl Log for FileLog {
         }
         let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
         Ok(())
+    }
+
+    fn replace_segment(&self, number: SegmentNumber, frames: Vec<NewFrame>) -> Result<()> {
+        let _rewriting = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = {
+            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+            readable.table.segment(number).map(SegmentFrames::clone)
+        };
+        let Some(old) = old.filter(|segment| segment.file.is_sealed()) else { return Ok(()) };
+        let new = rewrite(&self.shared.disk, &old, frames, self.compression())?;
+        let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+        // Frames in memory go by their positions, and other frames have these now.
+        let positions = new.base_position..new.end_position;
+        readable.recent.retain(|body| !positions.contains(&body.base_position));
+        readable.recent_bytes = readable.recent.iter().map(|body| body.records.len()).sum();
+        readable.table.replace(new);
+        Ok(())
+    }
+
+    fn unindexed(&self) -> Option<SegmentNumber> {
+        let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+        readable.table.unindexed().map(|segment| segment.file.id().number)
+    }
+
+    fn visit_segment(
+        &self,
+        number: SegmentNumber,
+        visit: &mut dyn FnMut(FrameBody) -> Result<()>,
+    ) -> Result<()> {
+        let Some((file, frames)) = self.frames_of(number) else { return Ok(()) };
+        for place in frames {
+            visit(self.read(&Lookup { file: Arc::clone(&file), place })?)?;
+        }
+        Ok(())
+    }
+
+    fn write_index(&self, number: SegmentNumber, owner: Option<Vec<u8>>) -> Result<()> {
+        let made = {
+            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
+            readable.table.segment(number).zip(owner).and_then(|(segment, owner)| {
+                let index = segment.index(owner.into())?;
+                Some((Arc::clone(&segment.file), index))
+            })
+        };
+        let written =
+            made.map_or(Ok(()), |(file, index)| write_index(&self.shared.disk, &file, index));
+        // A failed try is not made again: the index only saves time.
+        let mut readable = self.readable.write().unwrap_or_else(PoisonError::into_inner);
+        readable.table.set_indexed(number);
+        written
     }
 
     fn set_compression(&self, compression: Compression) {

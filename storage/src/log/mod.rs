@@ -5,12 +5,15 @@
 
 mod damage;
 mod file_log;
+mod memory_budget;
 mod memory_log;
 mod open;
+mod rewrite;
 mod write;
 
 pub(crate) use file_log::FileLog;
-pub(crate) use memory_log::{MemoryBudget, MemoryLog};
+pub(crate) use memory_budget::MemoryBudget;
+pub(crate) use memory_log::MemoryLog;
 pub(crate) use open::Opening;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 
@@ -59,6 +62,19 @@ pub(crate) struct FrameBody {
     pub(crate) records: Bytes,
 }
 
+/// A frame that takes the place of others when a segment is written again.
+#[derive(Clone, Debug)]
+pub(crate) struct NewFrame {
+    /// Position of its first record.
+    pub(crate) base_position: Position,
+    /// The sequence that the next message had before it.
+    pub(crate) base_sequence: u64,
+    /// Positions in it.
+    pub(crate) count: u32,
+    /// Its records.
+    pub(crate) records: Vec<u8>,
+}
+
 /// What a log knows of one of its segments.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentInfo {
@@ -78,6 +94,9 @@ pub(crate) struct SegmentInfo {
 pub(crate) enum Replay {
     /// A good frame.
     Frame(FrameBody),
+    /// What the owner noted about the frames of a segment (`Log::write_index`), in their place. With an error the owner
+    /// is as it was, and the frames come.
+    Summary(Bytes),
     /// Frames that damage took, or a segment's header (then no sequence is lost). Sequences from `from_sequence` up to
     /// (not including) `to_sequence` may have been in them; the owner knows better what it has seen before.
     Damage {
@@ -124,6 +143,26 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     fn remove_segments_before(&self, number: SegmentNumber) -> Result<()>;
     /// The messages with these sequences (inclusive) are removed for good: a log in memory lets their bytes go.
     fn forget(&self, _first: u64, _last: u64) {}
+    /// Puts other frames in the place of a sealed segment's, durable on return. They have the same positions.
+    fn replace_segment(&self, _number: SegmentNumber, _frames: Vec<NewFrame>) -> Result<()> {
+        Ok(())
+    }
+    /// The first sealed segment that has no index.
+    fn unindexed(&self) -> Option<SegmentNumber> {
+        None
+    }
+    /// Shows the frames of a sealed segment, in order.
+    fn visit_segment(
+        &self,
+        _number: SegmentNumber,
+        _visit: &mut dyn FnMut(FrameBody) -> Result<()>,
+    ) -> Result<()> {
+        Ok(())
+    }
+    /// Writes the index of a sealed segment with what the owner noted of its frames; `None` where it notes nothing.
+    fn write_index(&self, _number: SegmentNumber, _owner: Option<Vec<u8>>) -> Result<()> {
+        Ok(())
+    }
     /// How frames that are closed from now on are compressed, where the log compresses.
     fn set_compression(&self, _compression: Compression) {}
     /// The position above the last committed record.

@@ -17,7 +17,7 @@ use crate::{
     journal::Shared,
     segment::{
         FramePlace, FrameTable, Scan, ScanEnd, ScanEvent, SegmentFile, SegmentFrames,
-        log_directory, parse_segment_name,
+        log_directory, parse_segment_name, read_index,
     },
     store::LogOptions,
 };
@@ -127,7 +127,10 @@ impl<'a> Opening<'a> {
                 failed
             })?;
         }
-        let end = self.scan(&file, floor, header.is_err())?;
+        let end = match self.indexed(&file, floor, len)? {
+            Some(end) => end,
+            None => self.scan(&file, floor, header.is_err())?,
+        };
         let empty = end.offset <= SEGMENT_HEADER_BYTES as u64;
         if floor == 0 && !first && empty {
             // It was made, and nothing in it was acknowledged: the group that opens it comes again.
@@ -165,6 +168,31 @@ impl<'a> Opening<'a> {
         self.table.push_segment(SegmentFrames::new(Arc::clone(file), position, sequence));
     }
 
+    /// Takes the segment from its index, where it has one that the owner accepts. `None`: it has to be scanned.
+    fn indexed(
+        &mut self,
+        file: &Arc<SegmentFile>,
+        floor: u64,
+        len: u64,
+    ) -> Result<Option<ScanEnd>> {
+        if floor != u64::MAX {
+            return Ok(None);
+        }
+        let Some(index) = read_index(&self.shared.disk, file, len)? else { return Ok(None) };
+        let Some(first) = index.frames.first().copied() else { return Ok(None) };
+        let Some(active) = self.table.active() else { return Ok(None) };
+        if first.base_position != self.expected {
+            return Ok(None);
+        }
+        if let Err(error) = self.report.summary(&index, first.base_sequence) {
+            tracing::info!(path = %file.path().display(), %error, "the segment is read instead");
+            return Ok(None);
+        }
+        active.fill(&index);
+        self.expected = index.end_position;
+        Ok(Some(ScanEnd { offset: len, position: index.end_position, torn: None }))
+    }
+
     fn scan(&mut self, file: &Arc<SegmentFile>, floor: u64, loose: bool) -> Result<ScanEnd> {
         let floor_position = match self.durable {
             Some(end) if end.segment == file.id().number => end.position,
@@ -181,7 +209,7 @@ impl<'a> Opening<'a> {
                     let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
                     let place =
                         FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
-                    active.push(place, header.last_time);
+                    active.push(place, header.end_position(), header.last_time);
                     expected = header.end_position();
                     report.frame(FrameBody {
                         base_position: header.base_position,
@@ -257,6 +285,7 @@ impl<'a> Opening<'a> {
             id: SegmentId { log: self.id, number: SegmentNumber(number) },
             base_position: position,
             base_sequence: self.report.next_sequence(),
+            is_rewritten: false,
         };
         let file = Arc::new(SegmentFile::create(&self.shared.disk, &header)?);
         let frames = SegmentFrames::new(Arc::clone(&file), position, header.base_sequence);

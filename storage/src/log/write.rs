@@ -155,6 +155,7 @@ impl Writing {
             id: SegmentId { log, number },
             base_position: frame.header.base_position,
             base_sequence: frame.header.base_sequence,
+            is_rewritten: false,
         };
         let file = Arc::new(SegmentFile::create(disk, &header)?);
         self.segment = Arc::clone(&file);

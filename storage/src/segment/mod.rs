@@ -5,10 +5,12 @@
 //! Not here: which group goes into which frame (`log`), when a frame counts (`journal`).
 
 mod file;
+mod index_file;
 mod scan;
 mod table;
 
 pub(crate) use file::SegmentFile;
+pub(crate) use index_file::{read_index, write_index};
 pub(crate) use scan::{Scan, ScanEnd, ScanEvent};
 pub(crate) use table::{FramePlace, FrameTable, Lookup, SegmentFrames};
 
@@ -31,6 +33,16 @@ pub(crate) fn log_directory(id: LogId) -> PathBuf {
 /// The file of a segment.
 pub(crate) fn segment_path(id: SegmentId) -> PathBuf {
     log_directory(id.log).join(format!("{:020}.seg", id.number.0))
+}
+
+/// The file of a sealed segment's index.
+pub(crate) fn index_path(id: SegmentId) -> PathBuf {
+    log_directory(id.log).join(format!("{:020}.idx", id.number.0))
+}
+
+/// Where a segment is written again before it takes its name.
+pub(crate) fn spare_path(id: SegmentId) -> PathBuf {
+    log_directory(id.log).join(format!("{:020}.new", id.number.0))
 }
 
 /// The log that a directory's name stands for.

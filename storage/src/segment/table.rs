@@ -7,9 +7,10 @@
 use super::SegmentFile;
 use crate::{
     Timestamp,
-    format::segment_header::SEGMENT_HEADER_BYTES,
+    format::{segment_header::SEGMENT_HEADER_BYTES, segment_index::SegmentIndex},
     log::{Position, SegmentInfo, SegmentNumber},
 };
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Where a frame is.
@@ -41,6 +42,11 @@ impl FramePlace {
         Self { lost: true, ..Self::new(position, sequence, offset, bytes) }
     }
 
+    /// Where it ends in the segment.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::from(self.bytes))
+    }
+
     /// Whether damage took it.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
@@ -48,7 +54,7 @@ impl FramePlace {
 }
 
 /// The frames of one segment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SegmentFrames {
     /// The segment.
     pub(crate) file: Arc<SegmentFile>,
@@ -56,12 +62,16 @@ pub(crate) struct SegmentFrames {
     pub(crate) base_position: Position,
     /// The sequence that the next message had before it.
     pub(crate) base_sequence: u64,
+    /// Position after its last record.
+    pub(crate) end_position: Position,
     /// Highest time of its groups.
     pub(crate) last_time: Timestamp,
     /// Bytes up to the end of its last frame.
     pub(crate) bytes: u64,
     /// Its frames.
     pub(crate) frames: Vec<FramePlace>,
+    /// There is an index of it, or none can be made.
+    pub(crate) is_indexed: bool,
 }
 
 impl SegmentFrames {
@@ -71,14 +81,17 @@ impl SegmentFrames {
             file,
             base_position: position,
             base_sequence: sequence,
+            end_position: position,
             last_time: Timestamp(i64::MIN),
             bytes: SEGMENT_HEADER_BYTES as u64,
             frames: Vec::new(),
+            is_indexed: false,
         }
     }
 
     /// Adds a frame after the last one.
-    pub(crate) fn push(&mut self, place: FramePlace, last_time: Timestamp) {
+    pub(crate) fn push(&mut self, place: FramePlace, end: Position, last_time: Timestamp) {
+        self.end_position = end;
         if self.frames.is_empty() {
             self.base_sequence = place.base_sequence;
         }
@@ -91,6 +104,32 @@ impl SegmentFrames {
     pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
         self.bytes = end;
         self.frames.push(place);
+    }
+
+    /// The index of the segment, sealed and whole; `None` where damage took a part of it.
+    pub(crate) fn index(&self, owner: Bytes) -> Option<SegmentIndex> {
+        if self.frames.iter().any(FramePlace::is_lost) {
+            return None;
+        }
+        Some(SegmentIndex {
+            id: self.file.id(),
+            segment_bytes: self.bytes,
+            end_position: self.end_position,
+            last_time: self.last_time,
+            last_frame_crc: 0,
+            frames: self.frames.clone(),
+            owner,
+        })
+    }
+
+    /// Takes over what an index says.
+    pub(crate) fn fill(&mut self, index: &SegmentIndex) {
+        self.base_sequence = index.frames.first().map_or(self.base_sequence, |f| f.base_sequence);
+        self.frames.clone_from(&index.frames);
+        self.bytes = index.segment_bytes;
+        self.end_position = index.end_position;
+        self.last_time = index.last_time;
+        self.is_indexed = true;
     }
 
     /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
@@ -157,6 +196,34 @@ impl FrameTable {
                 Some(Lookup { file: Arc::clone(&segment.file), place: *place })
             })
             .filter(|found| found.place.base_position == position || found.place.is_lost())
+    }
+
+    /// The first sealed segment that has no index yet.
+    pub(crate) fn unindexed(&self) -> Option<&SegmentFrames> {
+        let (_, sealed) = self.segments.split_last()?;
+        sealed.iter().find(|segment| !segment.is_indexed)
+    }
+
+    /// A segment by its number.
+    pub(crate) fn segment(&self, number: SegmentNumber) -> Option<&SegmentFrames> {
+        self.segments.iter().find(|segment| segment.file.id().number == number)
+    }
+
+    /// Puts a segment in the place of the one with the same number, where that is still there.
+    pub(crate) fn replace(&mut self, new: SegmentFrames) {
+        let number = new.file.id().number;
+        let mut segments = self.segments.iter_mut();
+        if let Some(segment) = segments.find(|segment| segment.file.id().number == number) {
+            *segment = new;
+        }
+    }
+
+    /// Notes that a segment need not be indexed any more.
+    pub(crate) fn set_indexed(&mut self, number: SegmentNumber) {
+        let mut segments = self.segments.iter_mut();
+        if let Some(segment) = segments.find(|segment| segment.file.id().number == number) {
+            segment.is_indexed = true;
+        }
     }
 
     /// The segments, as others see them.

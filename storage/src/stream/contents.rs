@@ -10,7 +10,8 @@ use super::{
     entries::{Entries, Entry},
     index::{SubjectId, SubjectIndex},
 };
-use crate::{Timestamp, stream::record::Ranges};
+use super::{record::Ranges, summary::Noted};
+use crate::Timestamp;
 use hashbrown::{HashMap, HashSet};
 
 /// Removing more messages than this times those that stay is done by building the rest anew.
@@ -41,6 +42,31 @@ impl Contents {
         self.entries.push(sequence, Entry { time, subject, bytes });
         self.live_messages += 1;
         self.live_bytes += u64::from(bytes);
+    }
+
+    /// Adds messages above all others, held. Their subjects are given by their place in `subjects`.
+    pub(crate) fn load(&mut self, messages: &[Noted], subjects: &[Vec<u8>]) {
+        let mut ids: Vec<Option<SubjectId>> = vec![None; subjects.len()];
+        let mut total = 0;
+        let index = &mut self.subjects;
+        self.entries.extend(messages.iter().filter_map(|noted| {
+            let subject = match ids.get_mut(noted.subject as usize)? {
+                Some(id) => {
+                    index.push(*id, noted.sequence);
+                    *id
+                }
+                id => {
+                    let subject = subjects.get(noted.subject as usize)?;
+                    *id.insert(index.insert(subject, noted.sequence))
+                }
+            };
+            total += u64::from(noted.bytes);
+            Some((noted.sequence, Entry { time: noted.time, subject, bytes: noted.bytes }))
+        }));
+        let count = messages.len() as u64;
+        self.live_messages += count;
+        self.live_bytes += total;
+        self.hold(total, count);
     }
 
     /// Whether a message is there and not on its way out.

@@ -81,6 +81,10 @@ pub(crate) struct Core {
     /// Where the second segment begins: no segment can go before the first message is at or above it.
     pub(crate) next_segment: u64,
     pub(crate) trim_after: Timestamp,
+    /// What was removed counted for this much since the segments were last looked at for dead bytes.
+    pub(crate) removed_bytes: u64,
+    /// Segments that were written again, with what their messages counted for then.
+    pub(crate) compacted: BTreeMap<SegmentNumber, u64>,
 }
 
 /// How the log of a stream is written.
@@ -125,6 +129,9 @@ impl Core {
             encoder: Encoder::default(),
             next_segment: 0,
             trim_after: Timestamp(i64::MIN),
+            // After recovery nobody knows what was removed before.
+            removed_bytes: u64::MAX,
+            compacted: BTreeMap::new(),
         }
     }
 
@@ -241,7 +248,10 @@ impl Core {
         }
         self.contents.hold(effect.bytes, effect.messages);
         if !effect.removed.is_empty() {
+            let before = self.contents.held_bytes;
             self.contents.remove(&effect.removed, self.committed_sequence);
+            let removed = before.saturating_sub(self.contents.held_bytes);
+            self.removed_bytes = self.removed_bytes.saturating_add(removed);
             for (first, last) in &effect.removed {
                 self.log.forget(*first, *last);
             }
@@ -290,6 +300,7 @@ impl Core {
             let pause = i64::try_from(TRIM_PAUSE.as_nanos()).unwrap_or(i64::MAX);
             self.trim_after = Timestamp(now.0.saturating_add(pause));
         }
+        self.compacted.retain(|number, _| *number >= stays.number);
         (removable > 0).then_some(stays.number)
     }
 }

@@ -31,8 +31,22 @@ struct Chunk {
     /// By sequence within the chunk; shorter than the chunk where the rest was never given out.
     slots: Vec<Entry>,
     messages: u32,
+    /// What its messages count for.
+    bytes: u64,
     /// No message in it is later.
     time_max: Timestamp,
+}
+
+impl Chunk {
+    fn push(&mut self, at: usize, entry: Entry) {
+        debug_assert!(self.slots.len() <= at, "sequences rise");
+        let nothing = Entry { time: Timestamp(0), subject: NOTHING, bytes: 0 };
+        self.slots.resize(at, nothing);
+        self.slots.push(entry);
+        self.messages += 1;
+        self.bytes += u64::from(entry.bytes);
+        self.time_max = self.time_max.max(entry.time);
+    }
 }
 
 /// The entries of a stream.
@@ -52,14 +66,23 @@ impl Entries {
         let chunk = self.chunks.entry(number).or_insert_with(|| Chunk {
             slots: Vec::new(),
             messages: 0,
+            bytes: 0,
             time_max: Timestamp(i64::MIN),
         });
-        debug_assert!(chunk.slots.len() <= at, "sequences rise");
-        let nothing = Entry { time: Timestamp(0), subject: NOTHING, bytes: 0 };
-        chunk.slots.resize(at, nothing);
-        chunk.slots.push(entry);
-        chunk.messages += 1;
-        chunk.time_max = chunk.time_max.max(entry.time);
+        chunk.push(at, entry);
+    }
+
+    /// Adds messages above all others, in rising order.
+    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = (u64, Entry)>) {
+        let mut entries = entries.into_iter().peekable();
+        while let Some((sequence, entry)) = entries.next() {
+            self.push(sequence, entry);
+            let (number, _) = place(sequence);
+            let Some(chunk) = self.chunks.get_mut(&number) else { return };
+            while let Some((sequence, entry)) = entries.next_if(|(at, _)| place(*at).0 == number) {
+                chunk.push(place(sequence).1, entry);
+            }
+        }
     }
 
     /// The message with this sequence.
@@ -79,6 +102,7 @@ impl Entries {
         }
         let entry = std::mem::replace(slot, Entry { subject: NOTHING, ..*slot });
         chunk.messages -= 1;
+        chunk.bytes -= u64::from(entry.bytes);
         if chunk.messages == 0 {
             self.chunks.remove(&number);
         }
@@ -105,22 +129,37 @@ impl Entries {
 
     /// How many messages have sequences in this inclusive range. Cost: by chunks.
     pub(crate) fn count_range(&self, from: u64, through: u64) -> u64 {
+        self.sum_range(from, through, |chunk| u64::from(chunk.messages), |_| 1)
+    }
+
+    /// What the messages with sequences in this inclusive range count for. Cost: by chunks.
+    pub(crate) fn bytes_range(&self, from: u64, through: u64) -> u64 {
+        self.sum_range(from, through, |chunk| chunk.bytes, |entry| entry.bytes.into())
+    }
+
+    fn sum_range(
+        &self,
+        from: u64,
+        through: u64,
+        of_chunk: impl Fn(&Chunk) -> u64,
+        of_entry: impl Fn(&Entry) -> u64,
+    ) -> u64 {
         if from > through {
             return 0;
         }
         let ((first, _), (last, _)) = (place(from), place(through));
         let within = |number: u64, chunk: &Chunk| {
-            let base = number * CHUNK_SEQUENCES;
-            let slots = (base..).zip(&chunk.slots);
+            let slots = (number * CHUNK_SEQUENCES..).zip(&chunk.slots);
             slots
                 .filter(|(at, entry)| (from..=through).contains(at) && entry.subject != NOTHING)
-                .count() as u64
+                .map(|(_, entry)| of_entry(entry))
+                .sum::<u64>()
         };
         self.chunks
             .range(first..=last)
             .map(|(number, chunk)| match *number {
                 number if number == first || number == last => within(number, chunk),
-                _ => u64::from(chunk.messages),
+                _ => of_chunk(chunk),
             })
             .sum()
     }
@@ -179,6 +218,10 @@ mod tests {
             prop_assert_eq!(
                 entries.count_range(from, through),
                 model.range(from..=through).count() as u64
+            );
+            prop_assert_eq!(
+                entries.bytes_range(from, through),
+                3 * model.range(from..=through).count() as u64
             );
             prop_assert_eq!(entries.get(from), model.get(&from).copied());
             let time = Timestamp((width % 1000) as i64);

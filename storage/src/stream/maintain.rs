@@ -8,6 +8,7 @@ use super::{
     log_options,
     replay::Rebuild,
     stored::StoredConfig,
+    summary::Summing,
 };
 use crate::{Error, Result, Timestamp, log::LogId};
 use std::{
@@ -92,6 +93,24 @@ impl Stream {
         drop(core);
         if let Err(error) = log.remove_segments_before(number) {
             tracing::warn!(%error, "segments stay until the volume is opened again");
+        }
+    }
+
+    /// Makes the indexes of sealed segments that have none, at most so many.
+    pub(crate) fn index_segments(&self, count_max: usize) {
+        for _ in 0..count_max {
+            let log = self.core().log.clone();
+            let Some(number) = log.unindexed() else { return };
+            let mut summing = Summing::default();
+            let visited = log.visit_segment(number, &mut |frame| {
+                summing.frame(&frame);
+                Ok(())
+            });
+            let summary = visited.ok().and_then(|()| summing.finish());
+            let owner = summary.map(|summary| summary.encode());
+            if let Err(error) = log.write_index(number, owner) {
+                tracing::debug!(%error, "a segment stays without an index");
+            }
         }
     }
 

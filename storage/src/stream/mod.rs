@@ -11,6 +11,7 @@ mod tail;
 mod accounting;
 mod append;
 mod apply;
+mod compact;
 mod contents;
 mod core;
 mod dedup;
@@ -25,12 +26,14 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
+mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
+pub(crate) use index::SequenceSet;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,

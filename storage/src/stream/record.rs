@@ -5,7 +5,10 @@
 //! before it. `docs/DISK_FORMAT.md` has the tables.
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
-use super::stored::{StateRecord, StoredConfig};
+use super::{
+    SequenceSet,
+    stored::{StateRecord, StoredConfig},
+};
 use crate::{Timestamp, format::NUMBER_MAX, limits, log::FrameBody};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -19,6 +22,7 @@ pub(crate) const KIND_SKIP: u8 = 3;
 pub(crate) const KIND_PROGRESS: u8 = 4;
 pub(crate) const KIND_STATE: u8 = 5;
 pub(crate) const KIND_CONFIG: u8 = 6;
+pub(crate) const KIND_VOID: u8 = 7;
 
 /// Bytes of a stored structure (state, configuration) that are decoded at most.
 const STRUCTURE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -38,6 +42,8 @@ pub(crate) enum Record {
     State(Box<StateRecord>),
     /// The configuration from here on.
     Config(Box<StoredConfig>),
+    /// So many records that were messages and are gone, left out when the segment was written again.
+    Void(u32),
 }
 
 /// A message as read: slices of the frame.
@@ -82,6 +88,11 @@ impl Encoder {
     /// How many of them are messages.
     pub(crate) fn messages(&self) -> u32 {
         self.messages
+    }
+
+    /// The sequence of the next message, unless it skips some.
+    pub(crate) fn due(&self) -> u64 {
+        self.due
     }
 
     /// Where the records end now.
@@ -159,6 +170,14 @@ impl Encoder {
     /// Adds a configuration.
     pub(crate) fn config(&mut self, config: &StoredConfig) {
         self.add(KIND_CONFIG, &config.encode());
+    }
+
+    /// Adds room for records that are left out. They count as records.
+    pub(crate) fn void(&mut self, records: u32) {
+        let mut body = Vec::new();
+        number(&mut body, records.into());
+        self.add(KIND_VOID, &body);
+        self.count += records.saturating_sub(1);
     }
 
     fn add(&mut self, kind: u8, body: &[u8]) {
@@ -249,6 +268,13 @@ impl Records {
                 let config = StoredConfig::decode(&body, STRUCTURE_BYTES_MAX)?;
                 Ok(Record::Config(Box::new(config)))
             }
+            KIND_VOID => {
+                let records = u32::try_from(take_number(&mut body)?).unwrap_or(u32::MAX);
+                // The record itself was counted already.
+                let more = records.saturating_sub(1);
+                self.left = self.left.checked_sub(more).ok_or("more records than the frame has")?;
+                Ok(Record::Void(records))
+            }
             _ => Err("record of an unknown kind"),
         }
     }
@@ -288,6 +314,17 @@ impl Iterator for Records {
     }
 }
 
+/// The sequences of the messages in a frame.
+pub(crate) fn message_sequences(frame: &FrameBody) -> SequenceSet {
+    let mut sequences = SequenceSet::default();
+    for record in Records::of(frame) {
+        if let Ok(Record::Message(message)) = record {
+            sequences.push(message.sequence);
+        }
+    }
+    sequences
+}
+
 fn ranges(mut body: Bytes) -> Result<Ranges, &'static str> {
     let mut ranges = Ranges::new();
     let mut before = 0_u64;
@@ -307,7 +344,7 @@ fn number_len(number: u64) -> usize {
     (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
-fn number(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -322,7 +359,7 @@ fn record_at(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// A number and its length in bytes; `None` where it is cut short or too large.
-fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
+pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().take(10).enumerate() {
         let bits = u64::from(byte & 0x7f);
@@ -380,6 +417,8 @@ mod tests {
         encoder.message(400, Timestamp(9), [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
         encoder.remove(&[(7, 7), (9, 300)]);
         encoder.progress("key", b"value");
+        encoder.void(9);
+        assert_eq!(encoder.count(), 14);
         let records: Vec<_> = Records::of(&frame(&encoder, 7)).map(Result::unwrap).collect();
         let [
             Record::Message(one),
@@ -387,6 +426,7 @@ mod tests {
             Record::Message(two),
             Record::Remove(ranges),
             Record::Progress(key, value),
+            Record::Void(9),
         ] = &records[..]
         else {
             panic!("{records:?}");

@@ -11,11 +11,12 @@ use super::{
     contents::Contents,
     core::{Core, set_progress},
     dedup::{DedupWindow, Seen},
-    record::{Record, Records, StoredMessage},
+    record::{Ranges, Record, Records, StoredMessage},
     stored::StoredConfig,
+    summary::Summary,
 };
 use crate::{
-    Result, Timestamp,
+    Error, Result, Timestamp,
     format::NUMBER_MAX,
     log::{FrameBody, LogRef, Replay},
     stream::Lost,
@@ -58,6 +59,7 @@ impl Rebuild {
     pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
         match event {
             Replay::Frame(frame) => self.frame(&frame),
+            Replay::Summary(bytes) => return self.summary(&bytes),
             Replay::Damage { from_sequence, to_sequence, bytes, what } => {
                 self.lost.bytes += bytes;
                 self.damage.push(what);
@@ -135,8 +137,33 @@ impl Rebuild {
                     self.config = Some(state.config);
                 }
                 Record::Config(config) => self.config = Some(*config),
+                Record::Void(_) => {}
             }
         }
+    }
+
+    /// Takes a whole segment from what was noted of it, or nothing.
+    fn summary(&mut self, bytes: &[u8]) -> Result<()> {
+        let refused =
+            |what: &str| Error::Damaged { place: "segment index".into(), what: what.into() };
+        let summary = Summary::decode(bytes).map_err(refused)?;
+        let messages = summary.messages().map_err(refused)?;
+        if messages.first().is_some_and(|first| first.sequence <= self.last_sequence) {
+            return Err(refused("sequences do not rise"));
+        }
+        let removed = Ranges::from_vec(summary.removed);
+        self.contents.doom_ranges(&removed);
+        self.contents.remove(&removed, u64::MAX);
+        self.contents.load(&messages, &summary.subjects);
+        for (id, sequence, time) in summary.ids {
+            self.dedup.insert(&id, Seen { sequence, time: Timestamp(time) }, self.now);
+        }
+        self.last_sequence = self.last_sequence.max(summary.last_sequence);
+        self.last_time = summary.last_time_ns.map(Timestamp).or(self.last_time);
+        self.last_id = summary.last_id.into();
+        self.progress = summary.progress.into_iter().collect();
+        self.config = Some(summary.config);
+        Ok(())
     }
 
     fn message(&mut self, message: StoredMessage) {

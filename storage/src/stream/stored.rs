@@ -174,7 +174,7 @@ pub(crate) fn decode<T: Decode<()>>(bytes: &[u8], bytes_max: usize) -> Result<T,
         return Err("structure is too large");
     }
     // A claimed length is checked against a limit that the bytes there are cannot exceed by much.
-    let config = bincode::config::standard().with_limit::<{ 64 * 1024 * 1024 }>();
+    let config = bincode::config::standard().with_limit::<{ 256 * 1024 * 1024 }>();
     match bincode::decode_from_slice(rest, config) {
         Ok((value, read)) if read == rest.len() => Ok(value),
         Ok(_) => Err("structure has bytes behind its end"),

@@ -470,3 +470,118 @@ fn an_atomic_batch_is_stored_whole_or_not_at_all() {
     assert!(matches!(twice, Err(Error::DuplicateMessageId { sequence: 0 })), "{twice:?}");
     assert_eq!(now(stream.append_all(pair(4))).unwrap().sequence, 5);
 }
+
+/// A disk with a stream of several sealed segments that have indexes, and what the stream holds.
+fn indexed(seed: u64) -> (SimulatedDisk, TestClock, Vec<(u64, Vec<u8>)>) {
+    let (disk, clock) = (SimulatedDisk::new(seed), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let limits = Limits { messages_per_subject: Some(40), ..Limits::default() };
+    let config = StreamConfig { name: "s".into(), limits, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config)).unwrap();
+    for index in 0..200_u64 {
+        let subject = format!("a.{}", index % 4);
+        now(stream.append(message(&subject, &index.to_le_bytes().repeat(10)))).unwrap();
+        volume.tick();
+    }
+    let held = held(&stream);
+    volume.close().unwrap();
+    (disk.kill(seed), clock, held)
+}
+
+fn held(stream: &Arc<Stream>) -> Vec<(u64, Vec<u8>)> {
+    let mut tail = stream.tail(0, Vec::new());
+    let mut found = Vec::new();
+    while let Some(batch) = tail.try_next(50, 1 << 20).unwrap() {
+        found.extend(batch.messages.into_iter().map(|m| (m.sequence, m.payload.to_vec())));
+    }
+    found
+}
+
+fn indexes(disk: &SimulatedDisk) -> Vec<std::path::PathBuf> {
+    let is_index = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "idx");
+    disk.paths().into_iter().filter(is_index).collect()
+}
+
+#[test]
+fn a_segment_with_an_index_is_not_read_when_the_stream_is_opened() {
+    let (disk, clock, expected) = indexed(1);
+    let paths = indexes(&disk);
+    assert!(paths.len() > 2, "{paths:?}");
+    // A changed byte in the middle of a segment shows when its message is read, and not before.
+    let segment = paths[1].with_extension("seg");
+    disk.flip(&segment, 8 * 3000);
+    let volume = open(&disk, &clock).unwrap();
+    assert!(volume.recovery().damage.is_empty(), "{:?}", volume.recovery().damage);
+    let stream = volume.stream("s").unwrap();
+    assert_eq!(stream.state().messages, expected.len() as u64);
+    let found = held(&stream);
+    let lost = stream.state().lost;
+    assert!(found.len() < expected.len() && !lost.sequences.is_empty(), "{lost:?}");
+    let is_lost = |at: u64| lost.sequences.iter().any(|(from, to)| (*from..=*to).contains(&at));
+    let rest: Vec<_> = expected.into_iter().filter(|(at, _)| !is_lost(*at)).collect();
+    assert_eq!(found, rest);
+    assert_eq!(stream.state().messages, found.len() as u64);
+}
+
+#[test]
+fn a_damaged_index_costs_time_and_nothing_else() {
+    let (disk, clock, expected) = indexed(2);
+    let mut random = Random::new(2);
+    for path in indexes(&disk) {
+        for _ in 0..40 {
+            let disk = disk.kill(random.number());
+            let file = crate::disk::Disk::open(&disk, &path, crate::disk::OpenMode::Write).unwrap();
+            let len = file.len().unwrap();
+            match random.below(4) {
+                0 => file.truncate(random.below(len)).unwrap(),
+                1 => file.write_at(&vec![0; random.below(len) as usize], 0).unwrap(),
+                _ => disk.flip(&path, random.below(len * 8)),
+            }
+            let volume = open(&disk, &clock).unwrap();
+            let stream = volume.stream("s").unwrap();
+            assert!(volume.recovery().damage.is_empty(), "{:?}", volume.recovery().damage);
+            assert_eq!(held(&stream), expected);
+            assert_eq!(now(stream.append(message("b", b""))).unwrap().sequence, 201);
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_mostly_dead_is_written_again() {
+    let (disk, clock) = (SimulatedDisk::new(5), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let limits = Limits { messages_per_subject: Some(1), ..Limits::default() };
+    let config = StreamConfig { name: "s".into(), limits, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config)).unwrap();
+    // One old message keeps the first segment, and every one behind it.
+    now(stream.append(message("old", b"stays"))).unwrap();
+    for index in 0..2000_u64 {
+        let subject = format!("a.{}", index % 7);
+        now(stream.append(message(&subject, &index.to_le_bytes().repeat(20)))).unwrap();
+        if index % 100 == 0 {
+            volume.tick();
+        }
+    }
+    let expected = held(&stream);
+    assert_eq!(expected.len(), 8);
+    let before = stream.disk_bytes();
+    clock.advance(1);
+    for _ in 0..200 {
+        volume.tick();
+    }
+    let after = stream.disk_bytes();
+    assert!(after < before / 3, "{before} bytes, then {after}");
+    assert_eq!(held(&stream), expected);
+    let open_again = |disk: &SimulatedDisk| {
+        let volume = open(disk, &clock).unwrap();
+        assert!(volume.recovery().damage.is_empty(), "{:?}", volume.recovery().damage);
+        let stream = volume.stream("s").unwrap();
+        assert_eq!(held(&stream), expected);
+        assert_eq!(stream.state().last_sequence, 2001);
+    };
+    // The journal still holds rounds of the segments as they were.
+    for seed in 0..20 {
+        open_again(&disk.kill(seed));
+        open_again(&disk.restart(seed));
+    }
+}

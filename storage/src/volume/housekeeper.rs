@@ -4,7 +4,7 @@
 //! Invariants: nothing runs on it after `stop` has returned.
 //! Not here: what expiry and recovery do (`stream::maintain`).
 
-use super::{Names, all_streams};
+use super::names::{Names, all_streams};
 use crate::{Error, Result, store::CommitMode, stream::environment::Environment};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::{
@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 const TICK: Duration = Duration::from_millis(25);
 /// Pause between two looks at streams that wait for room, and at segments that the dedup window keeps.
 const SLOW_TICK: Duration = Duration::from_secs(1);
+
+/// Indexes of segments that are made of one stream between two looks.
+const INDEXES_A_TICK: usize = 4;
 
 type Job = Box<dyn FnOnce(&Environment) + Send>;
 
@@ -117,8 +120,17 @@ fn tick(environment: &Environment, names: &Names) {
 
 fn slow_tick(environment: &Environment, names: &Names) {
     let now = environment.now();
+    let mut is_spent = false;
     for stream in all_streams(names) {
+        if !is_spent {
+            // One segment a look over all streams: that is the budget of reading and writing.
+            is_spent = stream.compact(now).unwrap_or_else(|error| {
+                tracing::warn!(%error, "a segment that is mostly dead stays as it is");
+                true
+            });
+        }
         stream.trim(now);
+        stream.index_segments(INDEXES_A_TICK);
         match stream.recover() {
             // Busy: something of it is still under way.
             Ok(()) | Err(Error::Busy) => {}

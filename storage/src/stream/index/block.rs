@@ -5,6 +5,8 @@
 //! Invariants: offsets rise; `first` and `last` are held; a block whose last sequence goes is dropped by its owner.
 //! Not here: what lies between blocks (`blocks`).
 
+use std::collections::VecDeque;
+
 /// Offsets in one block.
 const OFFSETS_MAX: usize = 1024;
 /// Sequences that the bits of one block cover: where bits are fewer bytes than offsets, they are used.
@@ -20,8 +22,8 @@ const _: () = assert!(SMALL < MERGED_MAX && MERGED_MAX < OFFSETS_MAX as u64);
 
 #[derive(Clone, Debug)]
 enum Held {
-    /// Distances from `base`.
-    Offsets(Vec<u32>),
+    /// Distances from `base`. A queue, because the oldest messages of a stream go first.
+    Offsets(VecDeque<u32>),
     /// Bit n is `base + n`.
     Bits(Box<[u64]>),
 }
@@ -39,7 +41,7 @@ pub(super) struct Block {
 impl Block {
     /// A block of one sequence.
     pub(super) fn new(sequence: u64) -> Self {
-        let held = Held::Offsets(vec![0]);
+        let held = Held::Offsets(VecDeque::from([0]));
         Self { base: sequence, first: sequence, last: sequence, len: 1, held }
     }
 
@@ -61,7 +63,7 @@ impl Block {
         if let Held::Offsets(offsets) = &mut self.held {
             if offsets.len() < OFFSETS_MAX {
                 let Ok(offset) = u32::try_from(offset) else { return false };
-                offsets.push(offset);
+                offsets.push_back(offset);
                 self.last = sequence;
                 self.len += 1;
                 return true;
@@ -158,12 +160,12 @@ impl Block {
     /// All that are not below `sequence`, in order.
     pub(super) fn iter_from(&self, sequence: u64) -> impl Iterator<Item = u64> + '_ {
         let start = sequence.max(self.first) - self.base;
-        let (offsets, words): (&[u32], &[u64]) = match &self.held {
-            Held::Offsets(offsets) => (offsets.get(position(offsets, start)..).unwrap_or(&[]), &[]),
-            Held::Bits(words) => (&[], words),
+        let (offsets, words): (_, &[u64]) = match &self.held {
+            Held::Offsets(offsets) => (Some(offsets.range(position(offsets, start)..)), &[]),
+            Held::Bits(words) => (None, words),
         };
         let base = self.base;
-        let sparse = offsets.iter().map(move |offset| base + u64::from(*offset));
+        let sparse = offsets.into_iter().flatten().map(move |offset| base + u64::from(*offset));
         let skipped = start / WORD_BITS;
         let dense =
             (skipped..).zip(words.iter().skip(skipped as usize)).flat_map(move |(at, word)| {
@@ -242,12 +244,12 @@ impl Block {
 }
 
 /// How many offsets are below one.
-fn position(offsets: &[u32], offset: u64) -> usize {
+fn position(offsets: &VecDeque<u32>, offset: u64) -> usize {
     offsets.partition_point(|one| u64::from(*one) < offset)
 }
 
 /// The same set as bits; the offsets are below `BITS`.
-fn bits_of(offsets: &[u32]) -> Box<[u64]> {
+fn bits_of(offsets: &VecDeque<u32>) -> Box<[u64]> {
     let mut words = vec![0_u64; (BITS / WORD_BITS) as usize];
     for offset in offsets.iter().map(|offset| u64::from(*offset)) {
         if let Some(word) = words.get_mut((offset / WORD_BITS) as usize) {

@@ -1,7 +1,7 @@
 //! A large sorted set of sequences as a row of blocks.
 //!
-//! Blocks are found by bisection, so that a look-up reads one of them. To count a range, the lengths of the blocks in it
-//! are added up, or of those outside where they are fewer: one addition for 1024 sequences or more.
+//! Blocks are found by bisection, so that a look-up reads one of them. To count a range, the lengths of the blocks in
+//! it are added up, or of those outside where they are fewer: one addition for 1024 sequences or more.
 //! Invariants: blocks are in order, do not overlap, and hold something.
 //! Not here: what a block does (`block`).
 

@@ -1,8 +1,8 @@
 //! The subjects of a stream and the sequences that each of them has.
 //!
-//! A hash table finds a literal subject with one lookup; a tree of tokens answers filters with wildcards, and is touched
-//! only when a subject appears or disappears. Both hold numbers: the subject itself is stored once, in its entry.
-//! Invariants: a subject is in the entries, the table and the tree, or in none of them; one that is there has a sequence.
+//! A hash table finds a literal subject with one lookup; a tree of tokens answers filters with wildcards, and is
+//! touched only when a subject appears or disappears. Both hold numbers: the subject itself is stored once, in its entry.
+//! Invariants: a subject is in the entries, the table and the tree, or in none; one that is there has a sequence.
 //! Not here: what a wildcard means (`crate::subject`), messages, and limits per subject (`stream`).
 
 mod block;
@@ -62,6 +62,13 @@ impl SubjectIndex {
         let place = self.tree.insert(subject, id);
         self.set_place(id, place);
         id
+    }
+
+    /// Same, for a subject that is there.
+    pub(crate) fn push(&mut self, id: SubjectId, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            entry.sequences.push(sequence);
+        }
     }
 
     /// Takes a sequence off a subject, if it is there, and forgets the subject with its last one.

@@ -1,7 +1,7 @@
 //! A sorted set of sequences that grows at its end and shrinks anywhere.
 //!
-//! One sequence lives in the set itself, a few in a sorted vector, many in blocks: most subjects have one, and some have
-//! all messages of a large stream.
+//! One or two live in the set itself, a few in a sorted vector, many in blocks: most subjects have one, for a moment
+//! two where a message takes the place of another, and some have all messages of a large stream.
 //! Not here: the blocks (`blocks`).
 
 use super::blocks::Blocks;
@@ -16,6 +16,7 @@ const _: () = assert!((FEW_AGAIN as usize) < FEW_MAX);
 #[derive(Clone, Debug)]
 enum Held {
     One(u64),
+    Two([u64; 2]),
     /// None is kept here too: an empty vector has no allocation.
     Few(Vec<u64>),
     Many(Box<Blocks>),
@@ -42,7 +43,8 @@ impl SequenceSet {
         assert!(self.last().is_none_or(|last| last < sequence), "sequences rise");
         match &mut self.held {
             Held::Few(few) if few.is_empty() => self.held = Held::One(sequence),
-            Held::One(one) => self.held = Held::Few(vec![*one, sequence]),
+            Held::One(one) => self.held = Held::Two([*one, sequence]),
+            Held::Two([one, two]) => self.held = Held::Few(vec![*one, *two, sequence]),
             Held::Few(few) if few.len() < FEW_MAX => few.push(sequence),
             Held::Few(few) => {
                 let mut blocks = Box::<Blocks>::default();
@@ -64,11 +66,20 @@ impl SequenceSet {
                 }
                 there
             }
+            Held::Two([one, two]) => {
+                let stays = match sequence {
+                    gone if gone == *one => *two,
+                    gone if gone == *two => *one,
+                    _ => return false,
+                };
+                self.held = Held::One(stays);
+                true
+            }
             Held::Few(few) => {
                 let Ok(at) = few.binary_search(&sequence) else { return false };
                 few.remove(at);
-                if let [one] = few.as_slice() {
-                    self.held = Held::One(*one);
+                if let [one, two] = few.as_slice() {
+                    self.held = Held::Two([*one, *two]);
                 } else if few.len() * 4 <= few.capacity() {
                     few.shrink_to(few.len() * 2);
                 }
@@ -84,6 +95,7 @@ impl SequenceSet {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn contains(&self, sequence: u64) -> bool {
         self.at_or_after(sequence) == Some(sequence)
     }
@@ -154,6 +166,7 @@ impl SequenceSet {
     fn parts(&self) -> (&[u64], Option<&Blocks>) {
         match &self.held {
             Held::One(one) => (std::slice::from_ref(one), None),
+            Held::Two(two) => (two, None),
             Held::Few(few) => (few, None),
             Held::Many(blocks) => (&[], Some(blocks)),
         }

@@ -1,6 +1,6 @@
 //! One walk over the tree of tokens, for one filter.
 //!
-//! The stack has one frame for each token on the way down, whatever the breadth: no recursion, and no list of all nodes.
+//! The stack has one frame for each token on the way down, whatever the breadth: no recursion, no list of all nodes.
 //! Not here: the tree's upkeep (`tree`).
 
 use super::{

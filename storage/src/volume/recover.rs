@@ -1,0 +1,136 @@
+//! Opens the streams of a volume: those that the catalogue has, and those that only their own logs speak of.
+//!
+//! Invariants: nothing is removed because the catalogue is damaged; what cannot be opened keeps its name and its files.
+//! Not here: the store below, which is recovered before (`store`).
+
+use super::{RecoveryReport, names::Named};
+use crate::{
+    Error, Result, Stream, StreamConfig,
+    catalogue::CATALOGUE_LOG,
+    log::LogId,
+    stream::{environment::Environment, log_options, replay::Rebuild, stored::StoredConfig},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Opens all streams there are.
+pub(super) fn open_streams(
+    environment: &Arc<Environment>,
+    report: &mut RecoveryReport,
+) -> Result<BTreeMap<String, Named>> {
+    let mut names = BTreeMap::new();
+    for stored in environment.catalogue.streams() {
+        let named = open_stream(environment, &stored, report);
+        names.insert(stored.name().to_owned(), named);
+    }
+    take_up_strays(environment, &mut names, report)?;
+    Ok(names)
+}
+
+/// Opens a stream that the catalogue has. One that cannot be opened keeps its name and its files.
+fn open_stream(
+    environment: &Arc<Environment>,
+    stored: &StoredConfig,
+    report: &mut RecoveryReport,
+) -> Named {
+    let config = stored.config();
+    let now = environment.now();
+    let mut rebuild = Rebuild::new(config.dedup_window, now);
+    let options = log_options(&config, environment.sync, environment.segment_bytes);
+    let id = LogId(stored.incarnation().0);
+    let there = environment.store.list_logs().map(|logs| logs.contains(&id));
+    let opened = match there {
+        Ok(true) => environment.store.open_log(id, options, &mut |event| rebuild.event(event)),
+        Ok(false) => Err(Error::Damaged {
+            place: format!("{:032x}", id.0),
+            what: "the directory of the stream's log is missing".into(),
+        }),
+        Err(error) => Err(error),
+    };
+    let damage = rebuild.damage();
+    report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
+    let name = config.name.clone();
+    let opened = opened.and_then(|log| {
+        let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
+        let stream = Stream::new(environment, core);
+        stream.begin(now)?;
+        Ok(stream)
+    });
+    match opened {
+        Ok(stream) => Named::Stream(stream),
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            Named::Reserved
+        }
+    }
+}
+
+/// Looks at logs that no entry of the catalogue speaks of: one whose stream was removed goes, and so does one that never
+/// held anything; one that says which stream it is is taken up again; any other is kept and reported.
+fn take_up_strays(
+    environment: &Arc<Environment>,
+    names: &mut BTreeMap<String, Named>,
+    report: &mut RecoveryReport,
+) -> Result<()> {
+    let known: Vec<LogId> =
+        environment.catalogue.streams().iter().map(|s| LogId(s.incarnation().0)).collect();
+    for id in environment.store.list_logs()? {
+        if id == CATALOGUE_LOG || known.contains(&id) {
+            continue;
+        }
+        if environment.catalogue.was_removed(id) {
+            environment.store.remove_log(id)?;
+            environment.catalogue.forget(id);
+            continue;
+        }
+        let Some(stored) = stray_config(environment, id, report)? else { continue };
+        let name = stored.name().to_owned();
+        if names.contains_key(&name) {
+            report
+                .damage
+                .push(format!("{name}: log {:032x} is of another stream of that name", id.0));
+            continue;
+        }
+        report.damage.push(format!("{name}: taken up from its log, the catalogue lacks it"));
+        let named = open_stream(environment, &stored, report);
+        names.insert(name, named);
+        environment.catalogue.put(stored)?;
+    }
+    Ok(())
+}
+
+/// What the log of a stray says of its stream. A log that never held a record is removed: its stream was not acknowledged.
+fn stray_config(
+    environment: &Arc<Environment>,
+    id: LogId,
+    report: &mut RecoveryReport,
+) -> Result<Option<StoredConfig>> {
+    let options =
+        log_options(&StreamConfig::default(), environment.sync, environment.segment_bytes);
+    let mut rebuild = Rebuild::new(Duration::ZERO, environment.now());
+    let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
+    let name = format!("log {:032x}", id.0);
+    let log = match opened {
+        Ok(log) => log,
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            return Ok(None);
+        }
+    };
+    let config = rebuild.config().cloned().filter(|config| config.incarnation().0 == id.0);
+    let is_empty = log.committed().0 == 0 && rebuild.damage().is_empty();
+    drop(log);
+    match config {
+        Some(config) => Ok(Some(config)),
+        None if is_empty => {
+            environment.store.remove_log(id)?;
+            Ok(None)
+        }
+        None => {
+            let what = "no entry of the catalogue and no record in it says which stream it is";
+            report
+                .unreadable_streams
+                .push((name.clone(), Error::Damaged { place: name, what: what.into() }));
+            Ok(None)
+        }
+    }
+}
