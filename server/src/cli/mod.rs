@@ -26,6 +26,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
     },
+    /// Load any NATS server and say how fast it was
+    Bench(crate::bench::BenchOptions),
 }
 
 /// Runs the program; gives its exit status.
@@ -37,6 +39,7 @@ pub fn run() -> ExitCode {
     }
     match Cli::parse().command {
         Command::Serve { flags } => serve::run(&flags),
+        Command::Bench(options) => crate::bench::run(&options),
     }
 }
 
