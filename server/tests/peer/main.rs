@@ -19,4 +19,10 @@ mod schema;
 mod script;
 mod side;
 
+mod limits;
+mod listing;
+mod messages;
+mod origin_verdicts;
+mod publish;
 mod stream_create;
+mod stream_update;

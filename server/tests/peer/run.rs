@@ -6,7 +6,7 @@ use crate::client::Message;
 use crate::difference::{Difference, differences};
 use crate::kept::Kept;
 use crate::schema::Schemas;
-use crate::script::{Act, Script, Step, Wanted};
+use crate::script::{Act, PATIENCE, Script, Step, Wanted};
 use crate::side::{self, ANSWER, Side};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -129,8 +129,11 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
         }
         Act::Fill { subject, count } => fill(side, subject, *count),
         Act::Until(message, pointer, value, patience) => {
-            until(side, normalizer, message, (pointer, value), *patience)
+            let is_reached =
+                |answer: &Value| answer.pointer(pointer).unwrap_or(&Value::Null) == value;
+            until(side, normalizer, message, *patience, is_reached)
         }
+        Act::Contact(message) => until(side, normalizer, message, PATIENCE, has_contact),
         Act::Restart(end) => {
             side.restart(*end);
             Value::Null
@@ -152,6 +155,13 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
     let errors = std::mem::take(&mut side.client.errors);
     let shown = if errors.is_empty() { shown } else { json!({"answer": shown, "errors": errors}) };
     Answer { shown, replies }
+}
+
+/// Whether the mirror and all sources of a stream have heard of their origins.
+fn has_contact(answer: &Value) -> bool {
+    let sources = answer["sources"].as_array().into_iter().flatten();
+    let mut copies = answer.get("mirror").into_iter().chain(sources);
+    copies.all(|copy| copy["active"].as_i64() >= Some(0))
 }
 
 fn object(payload: &[u8]) -> Option<Value> {
@@ -204,8 +214,8 @@ fn until(
     side: &mut Side,
     normalizer: &mut Normalizer,
     message: &Message,
-    (pointer, wanted): (&str, &Value),
     patience: Duration,
+    is_reached: impl Fn(&Value) -> bool,
 ) -> Value {
     let started = Instant::now();
     loop {
@@ -213,7 +223,7 @@ fn until(
             return json!("no answer");
         };
         let answer = object(&reply.payload).unwrap_or_default();
-        if answer.pointer(pointer).unwrap_or(&Value::Null) == wanted {
+        if is_reached(&answer) {
             return json!("reached");
         }
         if started.elapsed() > patience {

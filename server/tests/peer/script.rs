@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long a condition may take: longer than nats-server lets pass between two tries to reach an origin.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What answer is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) enum Act {
     },
     /// Asks again and again until the answer has a value at a place; `null` is no value.
     Until(Message, &'static str, Value, Duration),
+    /// Asks for a stream again and again until its mirror or all its sources have heard of their origins.
+    Contact(Message),
     /// Ends the process and starts it again on its store.
     Restart(End),
     /// Subscribes.
@@ -74,6 +76,11 @@ pub(crate) fn headers(fields: &[(&str, &str)]) -> Vec<u8> {
 
 fn message(subject: impl Into<String>, headers: Vec<u8>, payload: &[u8]) -> Message {
     Message { subject: subject.into(), headers, payload: payload.to_vec(), reply: String::new() }
+}
+
+/// A request to the API.
+fn request(subject: &str, payload: Vec<u8>) -> Message {
+    message(format!("$JS.API.{subject}"), Vec::new(), &payload)
 }
 
 /// A body as text: nothing for `null`.
@@ -175,7 +182,7 @@ impl Script {
         value: Value,
     ) -> Self {
         let name = format!("until {subject} {pointer} {value}");
-        let message = message(format!("$JS.API.{subject}"), Vec::new(), &body(&request));
+        let message = self::request(subject, body(&request));
         self.step(name, Act::Until(message, pointer, value, PATIENCE))
     }
     /// Publishes until the acknowledgement has a value.
@@ -194,6 +201,11 @@ impl Script {
     pub(crate) fn reaches(self, stream: &str, last_sequence: u64) -> Self {
         let info = format!("STREAM.INFO.{stream}");
         self.until(&info, Value::Null, "/state/last_seq", last_sequence.into()).info(stream)
+    }
+    /// Waits until every copy of a stream has heard of its origin.
+    pub(crate) fn contacts(self, stream: &str) -> Self {
+        let info = format!("STREAM.INFO.{stream}");
+        self.step(format!("contacts {info}"), Act::Contact(request(&info, Vec::new())))
     }
     /// Shows a stream with its deleted sequences and its subjects.
     pub(crate) fn info(self, stream: &str) -> Self {
@@ -231,6 +243,10 @@ impl Script {
     /// Stops the server and starts it again.
     pub(crate) fn restart(self) -> Self {
         self.step("restart".to_owned(), Act::Restart(End::Stop))
+    }
+    /// Stops the server and starts it again where the storage outlives it.
+    pub(crate) fn restart_if(self, storage: &str) -> Self {
+        if storage == "file" { self.restart() } else { self }
     }
     /// Kills the server and starts it again.
     pub(crate) fn kill(self) -> Self {

@@ -39,7 +39,7 @@ fn names_and_texts() -> Script {
         json!({"template_owner": "x"}),
     ];
     let mut script = verdicts("stream_create/texts", fields);
-    for name in ["a b", "a\tb", "a*b", "a>b", "a/b", "a\\b", "a.b", "ä", "a-b_c", "\u{0}"] {
+    for name in ["a b", "a\tb", "a*b", "a>b", "a/b", "a\\b", "ä", "a-b_c", "\u{0}"] {
         let subject = format!("STREAM.CREATE.{name}");
         if name.contains([' ', '\t', '\u{0}']) {
             script = script.api("STREAM.CREATE.X", json!({"name": name}));
@@ -48,6 +48,7 @@ fn names_and_texts() -> Script {
         }
     }
     script
+        .unanswered("$JS.API.STREAM.CREATE.a.b", &[], "{\"name\":\"a.b\"}")
         .api("STREAM.CREATE.X", json!({"name": "Y"}))
         .api("STREAM.CREATE.X", json!({"name": ""}))
         .api("STREAM.CREATE.X", json!({}))
@@ -85,8 +86,10 @@ fn bodies() -> Script {
         "{\"name\":\"A\",\"consumer_limits\":{\"x\":1}}",
     ];
     let script = Script::new("stream_create/bodies");
+    // In memory: nats-server sometimes fails to create a file stream where it has just deleted one.
+    let in_memory = |body: &str| body.replacen("\"A\",", "\"A\",\"storage\":\"memory\",", 1);
     bodies.into_iter().fold(script, |script, body| {
-        script.api("STREAM.CREATE.A", body.into()).delete("A")
+        script.api("STREAM.CREATE.A", in_memory(body).into()).delete("A")
     })
 }
 
