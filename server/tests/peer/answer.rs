@@ -81,7 +81,9 @@ impl Normalizer {
                 Value::Array(list)
             }
             Value::String(text) => self.text(key, text),
-            Value::Number(number) if key == "active" && number.as_i64() > Some(0) => {
+            Value::Number(number)
+                if ["active", "rtt"].contains(&key) && number.as_i64() > Some(0) =>
+            {
                 "POSITIVE".into()
             }
             other => other,

@@ -19,10 +19,14 @@ mod schema;
 mod script;
 mod side;
 
+mod account;
+mod advisories;
 mod limits;
 mod listing;
 mod messages;
+mod mirrors;
 mod origin_verdicts;
 mod publish;
+mod sources;
 mod stream_create;
 mod stream_update;

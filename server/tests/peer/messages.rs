@@ -142,9 +142,13 @@ fn direct(name: &'static str, storage: &str) -> Script {
         script = script.direct("A", (*body).into());
     }
     for stream in ["E", "P", "NONE"] {
-        for body in
-            ["", "{\"seq\":1}", "{\"last_by_subj\":\">\"}", "{\"multi_last\":[\">\"]}", "{\"batch\":2}"]
-        {
+        for body in [
+            "",
+            "{\"seq\":1}",
+            "{\"last_by_subj\":\">\"}",
+            "{\"multi_last\":[\">\"]}",
+            "{\"batch\":2}",
+        ] {
             script = script.direct(stream, body.into());
         }
     }
@@ -161,9 +165,21 @@ fn direct(name: &'static str, storage: &str) -> Script {
 fn deletes(name: &'static str, storage: &str) -> Script {
     let mut script = filled(name, storage);
     for body in [
-        "", "{}", "junk", "null", "{\"seq\":0}", "{\"seq\":5}", "{\"seq\":99}", "{\"seq\":-1}",
-        "{\"unknown\":1}", "{\"seq\":4,\"no_erase\":true}", "{\"seq\":7}", "{\"seq\":1}",
-        "{\"seq\":2}", "{\"seq\":12}", "{\"seq\":12}",
+        "",
+        "{}",
+        "junk",
+        "null",
+        "{\"seq\":0}",
+        "{\"seq\":5}",
+        "{\"seq\":99}",
+        "{\"seq\":-1}",
+        "{\"unknown\":1}",
+        "{\"seq\":4,\"no_erase\":true}",
+        "{\"seq\":7}",
+        "{\"seq\":1}",
+        "{\"seq\":2}",
+        "{\"seq\":12}",
+        "{\"seq\":12}",
     ] {
         script = script.api("STREAM.MSG.DELETE.A", body.into());
     }
@@ -194,10 +210,22 @@ fn deletes(name: &'static str, storage: &str) -> Script {
 fn purges(name: &'static str, storage: &str) -> Script {
     let mut script = filled(name, storage);
     for body in [
-        "junk", "[]", "{\"unknown\":1}", "{\"seq\":1,\"keep\":1}", "{\"seq\":1}", "{\"seq\":3}",
-        "{\"seq\":3}", "{\"filter\":\"zzz\"}", "{\"filter\":\"a.0.2\"}", "{\"filter\":\"a..b\"}",
-        "{\"filter\":\"a.1.*\",\"seq\":8}", "{\"filter\":\"a.1.*\",\"keep\":1}",
-        "{\"filter\":\">\",\"keep\":9}", "{\"keep\":3}", "{\"keep\":99}", "{\"keep\":0}",
+        "junk",
+        "[]",
+        "{\"unknown\":1}",
+        "{\"seq\":1,\"keep\":1}",
+        "{\"seq\":1}",
+        "{\"seq\":3}",
+        "{\"seq\":3}",
+        "{\"filter\":\"zzz\"}",
+        "{\"filter\":\"a.0.2\"}",
+        "{\"filter\":\"a..b\"}",
+        "{\"filter\":\"a.1.*\",\"seq\":8}",
+        "{\"filter\":\"a.1.*\",\"keep\":1}",
+        "{\"filter\":\">\",\"keep\":9}",
+        "{\"keep\":3}",
+        "{\"keep\":99}",
+        "{\"keep\":0}",
     ] {
         script = script.api("STREAM.PURGE.A", body.into()).info("A");
     }

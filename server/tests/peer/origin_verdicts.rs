@@ -283,11 +283,5 @@ fn updates() -> Script {
 
 #[test]
 fn origin_verdicts() {
-    check(vec![
-        mirror_verdicts(),
-        source_verdicts(),
-        transform_verdicts(),
-        elsewhere(),
-        updates(),
-    ]);
+    check(vec![mirror_verdicts(), source_verdicts(), transform_verdicts(), elsewhere(), updates()]);
 }

@@ -30,8 +30,7 @@ pub(crate) fn check(scripts: Vec<Script>) {
     let reports: Vec<Vec<String>> = std::thread::scope(|scope| {
         let check = |script: &'static Script| check_one(script, &peer, schemas.as_ref());
         let leaked = scripts.into_iter().map(|script| &*Box::leak(Box::new(script)));
-        let threads: Vec<_> =
-            leaked.map(|script| scope.spawn(move || check(script))).collect();
+        let threads: Vec<_> = leaked.map(|script| scope.spawn(move || check(script))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let findings = reports.concat();
@@ -60,7 +59,8 @@ fn check_one(script: &Script, peer: &Path, schemas: Option<&Schemas>) -> Vec<Str
             let mut violations = schemas.violations(&left.replies);
             violations.retain(|violation| !known.contains(violation));
             let place = format!("{}: {}", script.name, step.name);
-            findings.extend(violations.into_iter().map(|each| format!("{place}\n  schema: {each}")));
+            findings
+                .extend(violations.into_iter().map(|each| format!("{place}\n  schema: {each}")));
         }
     }
     if !side::is_self_test() {

@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// Keywords that check nothing.
 const SILENT: &[&str] = &[
-    "$schema", "$id", "$comment", "title", "description", "default", "format", "deprecationMessage",
+    "$schema",
+    "$id",
+    "$comment",
+    "title",
+    "description",
+    "default",
+    "format",
+    "deprecationMessage",
 ];
 
 /// Schemas by the type that replies name.

@@ -69,8 +69,7 @@ pub(crate) fn headers(fields: &[(&str, &str)]) -> Vec<u8> {
     if fields.is_empty() {
         return Vec::new();
     }
-    let lines: String =
-        fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!("NATS/1.0\r\n{lines}\r\n").into_bytes()
 }
 
@@ -197,10 +196,11 @@ impl Script {
         let message = message(subject, headers(fields), b"again");
         self.step(name, Act::Until(message, pointer, value, PATIENCE))
     }
-    /// Waits until a stream's last sequence is this one, and shows the stream.
+    /// Waits until a stream's last sequence is this one and its copies have heard of their origins; shows the stream.
     pub(crate) fn reaches(self, stream: &str, last_sequence: u64) -> Self {
         let info = format!("STREAM.INFO.{stream}");
-        self.until(&info, Value::Null, "/state/last_seq", last_sequence.into()).info(stream)
+        let script = self.until(&info, Value::Null, "/state/last_seq", last_sequence.into());
+        script.contacts(stream).info(stream)
     }
     /// Waits until every copy of a stream has heard of its origin.
     pub(crate) fn contacts(self, stream: &str) -> Self {
