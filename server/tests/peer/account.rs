@@ -98,7 +98,21 @@ fn levels() -> Script {
         .api("INFO", Value::Null)
 }
 
+fn consumers() -> Script {
+    let config =
+        json!({"stream_name": "A", "config": {"durable_name": "C", "ack_policy": "explicit"}});
+    Script::new("account/consumers")
+        .create(json!({"name": "A", "subjects": ["a"], "storage": "memory"}))
+        .api("CONSUMER.NAMES.A", Value::Null)
+        .api("CONSUMER.LIST.A", json!({"offset": 0}))
+        .api("CONSUMER.NAMES.NONE", Value::Null)
+        .api("CONSUMER.LIST.NONE", Value::Null)
+        .api("CONSUMER.INFO.A.NONE", Value::Null)
+        .api("CONSUMER.DURABLE.CREATE.A.C", config)
+        .api("STREAM.SNAPSHOT.A", json!({"deliver_subject": "d"}))
+}
+
 #[test]
 fn account() {
-    check(vec![usage(), limited(), silence(), levels()]);
+    check(vec![usage(), limited(), silence(), levels(), consumers()]);
 }

@@ -14,6 +14,7 @@ const TEXT_BYTES_MAX: usize = 2_000;
 /// What one server's answers have in common.
 #[derive(Debug, Default)]
 pub(crate) struct Normalizer {
+    has_loose_times: bool,
     step: String,
     /// Times of this step so far.
     count: usize,
@@ -21,6 +22,10 @@ pub(crate) struct Normalizer {
 }
 
 impl Normalizer {
+    /// For one server; times are told apart unless they are loose.
+    pub(crate) fn new(has_loose_times: bool) -> Self {
+        Self { has_loose_times, ..Self::default() }
+    }
     /// The answers of another step begin.
     pub(crate) fn begin(&mut self, step: usize) {
         self.step = format!("{:03}", step + 1);
@@ -64,6 +69,9 @@ impl Normalizer {
     fn time(&mut self, key: &str, time: &str) -> String {
         if time == ZERO_TIME {
             return time.to_owned();
+        }
+        if self.has_loose_times {
+            return "TIME".to_owned();
         }
         self.count += 1;
         let name = format!("TIME {} {key} {}", self.step, self.count);

@@ -25,7 +25,7 @@ fn counted(name: &'static str, storage: &str) -> Script {
         for (field, value) in limits.as_object().unwrap() {
             config[field] = value.clone();
         }
-        script = script.create(config).info(&name);
+        script = script.create(config).plain_info(&name);
         for (number, subject) in ["x", "y", "x", "z", "x", "w", "y", "y", "v"].iter().enumerate() {
             let subject = format!("{name}.{subject}");
             script = match number % 3 {
@@ -50,7 +50,7 @@ fn states(name: &'static str, storage: &str) -> Script {
     };
     let mut script = Script::new(name)
         .create(json!({"name": "A", "subjects": ["a.>"], "storage": storage}))
-        .info("A");
+        .plain_info("A");
     for number in 1..=8 {
         script = script.publish(&format!("a.{}", number % 2), "text");
     }

@@ -61,7 +61,9 @@ fn lists() -> Script {
 fn infos() -> Script {
     let mut script = Script::new("listing/infos")
         .create(json!({"name": "A", "subjects": ["a.>"], "storage": "memory"}))
-        .create(json!({"name": "E", "subjects": ["e"], "storage": "memory"}));
+        .create(json!({"name": "E", "subjects": ["e"], "storage": "memory"}))
+        .create(json!({"name": "FILE", "subjects": ["f"]}))
+        .info("FILE");
     for number in 1..=10 {
         script = script.publish(&format!("a.{}.{}", number % 2, number % 3), "x");
     }

@@ -4,6 +4,7 @@
 use crate::run::check;
 use crate::script::Script;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -110,9 +111,8 @@ fn starts() -> Script {
         .create(json!({"name": "T",
             "mirror": {"name": "A", "opt_start_time": "2099-01-01T00:00:00Z"}}))
         .contacts("L")
-        .contacts("T")
-        .info("T");
-    publishes(script, &["a.2"; 4]).reaches("M0", 10).reaches("L", 10).reaches("T", 10)
+        .reaches("T", 6);
+    publishes(script, &["a.2"; 4]).reaches("M0", 10).reaches("T", 10).reaches("L", 10)
 }
 
 fn filters() -> Script {
@@ -146,7 +146,7 @@ fn filters() -> Script {
     script = script
         .create(json!({"name": "NO", "mirror": {"name": "A", "filter_subject": "zzz"}}))
         .contacts("NO")
-        .info("NO")
+        .plain_info("NO")
         .create(json!({"name": "T", "mirror": {"name": "A"},
             "subject_transform": {"src": "a.*", "dest": "t.$1"}}))
         .reaches("T", 10)
@@ -156,7 +156,7 @@ fn filters() -> Script {
     for (name, last) in names.iter().zip([12, 14, 13, 14, 12, 12, 14, 13, 14]) {
         script = script.reaches(name, last);
     }
-    script.info("NO")
+    script.plain_info("NO")
 }
 
 fn limits() -> Script {
@@ -203,6 +203,7 @@ fn aged() -> Script {
         .until("STREAM.INFO.T", Value::Null, "/state/last_seq", json!(4))
         .until("STREAM.INFO.S", Value::Null, "/state/messages", json!(0))
         .restart()
+        .contacts("S")
         .info("S")
 }
 
@@ -218,7 +219,7 @@ fn missing() -> Script {
     Script::new("mirrors/missing")
         .create(json!({"name": "M", "mirror": {"name": "A"}}))
         .until("STREAM.INFO.M", Value::Null, "/mirror/error/err_code", json!(10059))
-        .info("M")
+        .plain_info("M")
         .create(json!({"name": "A", "subjects": ["a.>"]}))
         .publish("a.1", "one")
         .publish("a.2", "two")
@@ -235,7 +236,10 @@ fn recreated() -> Script {
         .delete("A")
         .until("STREAM.INFO.M", Value::Null, "/mirror/error/err_code", json!(10059))
         .create(json!({"name": "A", "subjects": ["a.>"]}));
-    publishes(script, &["a.new"; 7]).reaches("M", 7).show("M", [5, 6, 7])
+    publishes(script, &["a.new"; 7])
+        .reaches_within("M", 7, Duration::from_secs(30))
+        .info("M")
+        .show("M", [5, 6, 7])
 }
 
 fn promoted() -> Script {
@@ -282,7 +286,13 @@ fn restarted(name: &'static str, is_killed: bool) -> Script {
         .reaches("F", 600);
     let script = end(script).info("A").fill("a.1", 2_000);
     let script = end(script).fill("a.2", 50).reaches("M", 2_650).reaches("F", 2_650);
-    end(script).info("M").info("F").show("M", [1, 600, 601, 2_650]).show("F", [301, 2_650])
+    end(script)
+        .contacts("M")
+        .contacts("F")
+        .info("M")
+        .info("F")
+        .show("M", [1, 600, 601, 2_650])
+        .show("F", [301, 2_650])
 }
 
 fn special_messages() -> Script {
@@ -293,6 +303,8 @@ fn special_messages() -> Script {
             "allow_direct": true}))
         .create(json!({"name": "N", "mirror": {"name": "A"}}));
     publishes(script, &["a.1", "a.2", "a.1", "a.2"])
+        .reaches("M", 4)
+        .reaches("N", 4)
         .publish_with("a.1", &[("Nats-Rollup", "sub")], "rolled up")
         .reaches("M", 5)
         .reaches("N", 5)

@@ -205,7 +205,6 @@ fn elsewhere() -> Script {
         json!({"opt_start_seq": 5}),
         json!({"opt_start_time": "2020-01-01T00:00:00Z"}),
         json!({"filter_subject": "a"}),
-        json!({"subject_transforms": [{"src": "a", "dest": "b"}]}),
     ] {
         fields["name"] = "L".into();
         fields["consumer"] = json!({"name": "C", "deliver_subject": "d"});
@@ -216,16 +215,25 @@ fn elsewhere() -> Script {
             .verdict(with_name(json!({"mirror": origin}), "M"))
             .verdict(with_name(json!({"sources": [origin]}), "S"));
     }
-    let durable = json!({"name": "C", "deliver_subject": "d"});
+    let consumer = json!({"name": "C", "deliver_subject": "d"});
+    let transforms = json!([{"src": "a", "dest": "b"}]);
     let overlap = json!({"api": "$JS.d.API", "deliver": "p"});
+    let own = json!({"name": "L", "consumer": consumer});
     script
-        .verdict(with_name(
-            json!({"sources": [{"name": "L", "consumer": durable}, {"name": "A", "consumer": durable}]}),
-            "S",
-        ))
+        .verdict(with_name(json!({"sources": [own, own]}), "S"))
         .verdict(with_name(
             json!({"sources": [{"name": "L"}, {"name": "X", "external": overlap}]}),
             "S",
+        ))
+        .create(with_name(json!({"mirror": own}), "OWN1"))
+        .create(with_name(json!({"sources": [own, {"name": "A", "consumer": consumer}]}), "OWN2"))
+        .create(with_name(
+            json!({"mirror": {"name": "L", "consumer": consumer, "subject_transforms": transforms}}),
+            "OWN3",
+        ))
+        .create(with_name(
+            json!({"mirror": {"name": "L", "external": {"api": "$JS.d.API", "deliver": "q"}}}),
+            "FAR",
         ))
 }
 
@@ -262,7 +270,7 @@ fn updates() -> Script {
         json!({"subjects": ["plain"], "sources": [{"name": "A"}]}),
         json!({"subjects": ["plain"]}),
     ] {
-        script = script.update(with_name(fields, "P"));
+        script = script.update(with_name(fields, "P")).contacts("P");
     }
     for fields in [
         json!({"sources": [{"name": "L", "filter_subject": "p.x"}]}),

@@ -90,8 +90,8 @@ fn report(
 
 /// The answers of one server, up to the first that does not come.
 fn answers(script: &Script, program: PathBuf) -> Vec<Answer> {
-    let mut side = Side::start(program, script.options);
-    let mut normalizer = Normalizer::default();
+    let mut side = Side::start(program);
+    let mut normalizer = Normalizer::new(script.has_loose_times);
     let mut answers = Vec::new();
     for (at, step) in script.steps.iter().enumerate() {
         normalizer.begin(at);
@@ -149,7 +149,10 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
             let shown = heard.iter().map(|message| {
                 json!({"subject": message.subject, "message": normalizer.message(message, false)})
             });
-            shown.collect()
+            let mut shown: Vec<Value> = shown.collect();
+            // nats-server tells of requests that followed each other in any order.
+            shown.sort_by_key(|heard| heard["message"]["json"]["subject"].to_string());
+            Value::Array(shown)
         }
     };
     let errors = std::mem::take(&mut side.client.errors);

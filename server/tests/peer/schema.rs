@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Keywords that check nothing.
+/// Keywords that check nothing. Two of them are fields of a reply that one schema has in the wrong place.
 const SILENT: &[&str] = &[
     "$schema",
     "$id",
@@ -16,6 +16,8 @@ const SILENT: &[&str] = &[
     "default",
     "format",
     "deprecationMessage",
+    "missing",
+    "offline",
 ];
 
 /// Schemas by the type that replies name.

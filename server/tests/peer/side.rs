@@ -55,7 +55,6 @@ pub(crate) enum End {
 /// A running server.
 pub(crate) struct Side {
     program: PathBuf,
-    options: &'static str,
     directory: tempfile::TempDir,
     child: Child,
     /// The connection over which it is asked.
@@ -73,12 +72,12 @@ impl Drop for Side {
 }
 
 impl Side {
-    /// Starts a server; `options` are lines of its configuration.
-    pub(crate) fn start(program: PathBuf, options: &'static str) -> Self {
+    /// Starts a server.
+    pub(crate) fn start(program: PathBuf) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let child = spawn(&program, directory.path(), options);
+        let child = spawn(&program, directory.path());
         let client = connect(&directory, child.id());
-        Self { program, options, directory, child, client }
+        Self { program, directory, child, client }
     }
     /// Ends the process and starts another on the same store.
     pub(crate) fn restart(&mut self, end: End) {
@@ -94,7 +93,7 @@ impl Side {
             assert!(started.elapsed() < DEADLINE, "{} stops in time", self.program.display());
             std::thread::sleep(Duration::from_millis(2));
         }
-        self.child = spawn(&self.program, self.directory.path(), self.options);
+        self.child = spawn(&self.program, self.directory.path());
         self.client = connect(&self.directory, self.child.id());
     }
     /// Where clients connect.
@@ -107,11 +106,11 @@ impl Side {
     }
 }
 
-fn spawn(program: &Path, directory: &Path, options: &str) -> Child {
+fn spawn(program: &Path, directory: &Path) -> Child {
     let place = directory.display();
     let text = format!(
         "server_name: peer\nlisten: '127.0.0.1:-1'\nports_file_dir: '{place}'\n\
-         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB }}\n{options}\n"
+         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB }}\n"
     );
     std::fs::write(directory.join("peer.conf"), text).unwrap();
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));

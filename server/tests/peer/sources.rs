@@ -10,6 +10,7 @@ const SECOND: i64 = 1_000_000_000;
 /// Origins `A` on `a.>` and `B` on `b.>`, in files.
 fn origins(name: &'static str) -> Script {
     Script::new(name)
+        .with_loose_times()
         .create(json!({"name": "A", "subjects": ["a.>"]}))
         .create(json!({"name": "B", "subjects": ["b.>"]}))
 }
@@ -115,7 +116,7 @@ fn options() -> Script {
         json!({"name": "A", "opt_start_time": "2099-01-01T00:00:00Z"}),
         json!({"name": "A", "filter_subject": "zzz"}),
     ] {
-        script = script.create(sourcing(json!([source]), json!({}))).contacts("S").info("S");
+        script = script.create(sourcing(json!([source]), json!({}))).contacts("S").plain_info("S");
         script = publishes(script, &["a.7"]).delete("S");
     }
     script
@@ -252,6 +253,7 @@ fn cyclic() -> Script {
 fn special_messages() -> Script {
     let roll = |value: &'static str| [("Nats-Rollup", value)];
     let script = Script::new("sources/special")
+        .with_loose_times()
         .create(json!({"name": "A", "subjects": ["a.>"], "allow_rollup_hdrs": true}))
         .create(sourcing(
             json!([{"name": "A"}]),
@@ -260,7 +262,10 @@ fn special_messages() -> Script {
         .create(json!({"name": "T", "sources": [{"name": "A"}]}))
         .contacts("S")
         .contacts("T");
-    publishes(script, &["a.1", "a.2", "a.1", "own"])
+    publishes(script, &["a.1", "a.2", "a.1"])
+        .reaches("S", 3)
+        .reaches("T", 3)
+        .publish("own", "text")
         .publish_with("a.1", &roll("sub"), "rolled up")
         .reaches("S", 5)
         .reaches("T", 4)
@@ -326,6 +331,7 @@ fn too_large() -> Script {
 
 fn missing() -> Script {
     let script = Script::new("sources/missing")
+        .with_loose_times()
         .create(json!({"name": "B", "subjects": ["b.>"]}))
         .publish("b.1", "one")
         .create(sourcing(json!([{"name": "A"}, {"name": "B"}]), json!({})))

@@ -366,6 +366,28 @@ fn second_creation() -> Script {
     script.info("A").info("T")
 }
 
+fn unbuilt() -> Script {
+    let mut script = Script::new("stream_create/unbuilt");
+    for (at, fields) in [
+        json!({"retention": "interest"}),
+        json!({"allow_msg_ttl": true}),
+        json!({"allow_msg_ttl": true, "subject_delete_marker_ttl": 1_000_000_000}),
+        json!({"allow_msg_counter": true}),
+        json!({"allow_atomic": true}),
+        json!({"allow_batched": true}),
+        json!({"allow_msg_schedules": true}),
+        json!({"persist_mode": "async", "storage": "file"}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut config = with(fields);
+        config["name"] = format!("U{at}").into();
+        script = script.create(config);
+    }
+    script
+}
+
 #[test]
 fn stream_create() {
     check(vec![
@@ -377,5 +399,6 @@ fn stream_create() {
         transforms(),
         republish(),
         second_creation(),
+        unbuilt(),
     ]);
 }
