@@ -25,6 +25,7 @@ fn actions() -> Script {
 fn captured() -> Script {
     Script::new("advisories/captured")
         .create(json!({"name": "EVENTS", "subjects": ["$JS.EVENT.ADVISORY.STREAM.>"]}))
+        .only_error()
         .create(json!({"name": "A", "storage": "memory"}))
         .update(json!({"name": "A", "storage": "memory", "max_msgs": 5}))
         .delete("A")

@@ -30,3 +30,4 @@ mod publish;
 mod sources;
 mod stream_create;
 mod stream_update;
+mod walkthrough;

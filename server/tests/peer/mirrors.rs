@@ -110,9 +110,12 @@ fn starts() -> Script {
         .create(json!({"name": "L", "mirror": {"name": "A", "opt_start_seq": 9}}))
         .create(json!({"name": "T",
             "mirror": {"name": "A", "opt_start_time": "2099-01-01T00:00:00Z"}}))
-        .contacts("L")
         .reaches("T", 6);
-    publishes(script, &["a.2"; 4]).reaches("M0", 10).reaches("T", 10).reaches("L", 10)
+    publishes(script, &["a.2"; 4])
+        .reaches("M0", 10)
+        .reaches("T", 10)
+        .until("STREAM.INFO.L", Value::Null, "/state/last_seq", json!(10))
+        .show("L", [8, 9, 10])
 }
 
 fn filters() -> Script {

@@ -119,6 +119,7 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
                 (Wanted::Silence, 0) => json!("silence"),
                 (_, 0) => json!("no answer"),
                 (Wanted::ToStatus, _) => Value::Array(shown),
+                (Wanted::Error, _) => shown[0]["json"]["error"].take(),
                 _ => shown.remove(0),
             }
         }
@@ -160,11 +161,11 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
     Answer { shown, replies }
 }
 
-/// Whether the mirror and all sources of a stream have heard of their origins.
+/// Whether the mirror and all sources of a stream have heard of their origins, and have nothing left to take.
 fn has_contact(answer: &Value) -> bool {
     let sources = answer["sources"].as_array().into_iter().flatten();
     let mut copies = answer.get("mirror").into_iter().chain(sources);
-    copies.all(|copy| copy["active"].as_i64() >= Some(0))
+    copies.all(|copy| copy["active"].as_i64() >= Some(0) && copy["lag"] == 0)
 }
 
 fn object(payload: &[u8]) -> Option<Value> {
@@ -175,7 +176,9 @@ fn ask(side: &mut Side, message: &Message, wanted: Wanted) -> Vec<Message> {
     let client = &mut side.client;
     let Ok(reply) = client.ask(message.clone()) else { return Vec::new() };
     match wanted {
-        Wanted::One | Wanted::Exact => client.reply(&reply, ANSWER).into_iter().collect(),
+        Wanted::One | Wanted::Exact | Wanted::Error => {
+            client.reply(&reply, ANSWER).into_iter().collect()
+        }
         Wanted::Silence => client.reply(&reply, SILENCE).into_iter().collect(),
         Wanted::ToStatus => {
             let body = String::from_utf8_lossy(&message.payload);

@@ -16,6 +16,8 @@ pub(crate) enum Wanted {
     One,
     /// One reply, compared byte for byte as well.
     Exact,
+    /// One reply, of which only an error is compared.
+    Error,
     /// None.
     Silence,
     /// Replies up to one that is a status, or one that says by its headers that it is alone.
@@ -203,7 +205,7 @@ impl Script {
         let script = self.until(&info, Value::Null, "/state/last_seq", last_sequence.into());
         script.contacts(stream).info(stream)
     }
-    /// Waits until every copy of a stream has heard of its origin.
+    /// Waits until every copy of a stream has heard of its origin and has nothing left to take.
     pub(crate) fn contacts(self, stream: &str) -> Self {
         let info = format!("STREAM.INFO.{stream}");
         self.step(format!("contacts {info}"), Act::Contact(request(&info, Vec::new())))
@@ -234,6 +236,13 @@ impl Script {
     pub(crate) fn update(self, config: Value) -> Self {
         let name = config["name"].as_str().unwrap_or_default().to_owned();
         self.api(format!("STREAM.UPDATE.{name}"), config)
+    }
+    /// Compares only the error of the last request: what its answer says of the stream depends on how much has arrived.
+    pub(crate) fn only_error(mut self) -> Self {
+        if let Some(Step { act: Act::Ask(_, wanted), .. }) = self.steps.last_mut() {
+            *wanted = Wanted::Error;
+        }
+        self
     }
     /// Deletes a stream.
     pub(crate) fn delete(self, name: &str) -> Self {

@@ -312,7 +312,9 @@ fn refused() -> Script {
     publishes(origins("sources/refused"), &["a.1", "a.2", "a.3", "a.4", "a.5"])
         .create(full(3))
         .until("STREAM.INFO.S", Value::Null, "/state/last_seq", json!(3))
+        .plain_info("S")
         .update(full(10))
+        .only_error()
         .until("STREAM.INFO.S", Value::Null, "/state/last_seq", json!(5))
         .show("S", 1..=5)
 }
@@ -324,7 +326,9 @@ fn too_large() -> Script {
         .publish("a.3", "three")
         .create(small(200))
         .until("STREAM.INFO.S", Value::Null, "/state/last_seq", json!(1))
+        .plain_info("S")
         .update(small(1_000))
+        .only_error()
         .until("STREAM.INFO.S", Value::Null, "/state/last_seq", json!(3));
     script.show("S", 1..=3)
 }

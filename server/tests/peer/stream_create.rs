@@ -110,7 +110,7 @@ fn bodies() -> Script {
     ];
     let script = Script::new("stream_create/bodies");
     // In memory: nats-server sometimes fails to create a file stream where it has just deleted one.
-    let in_memory = |body: &str| body.replacen("\"A\",", "\"A\",\"storage\":\"memory\",", 1);
+    let in_memory = |body: &str| body.replacen("\"A\"", "\"A\",\"storage\":\"memory\"", 1);
     bodies.into_iter().fold(script, |script, body| {
         script.api("STREAM.CREATE.A", in_memory(body).into()).delete("A")
     })
