@@ -5,229 +5,173 @@ use crate::difference::Difference;
 use crate::script::Step;
 use serde_json::Value;
 
-/// A difference, where it is seen, and why it is.
+/// Where a difference is seen.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// The line of the page.
-    line: &'static str,
-    /// Scripts it is seen in, by the beginning of their names; in each at least once.
-    scripts: &'static [&'static str],
-    /// A part of the step's name.
-    step: &'static str,
-    /// A part of the place in the answer.
-    place: &'static str,
-    /// What both texts begin with.
-    start: &'static str,
-    /// Whether it is always seen: otherwise it is a matter of time.
-    is_certain: bool,
+enum Place {
+    /// In this script, in steps with this in their names, at places with this in them.
+    At(&'static str, &'static str, &'static str),
+    /// The same, depending on time.
+    Perhaps(&'static str, &'static str, &'static str),
+    /// In this script, where texts of both sides begin so.
+    Texts(&'static str, &'static str),
 }
 
-const fn kept(
-    line: &'static str,
-    scripts: &'static [&'static str],
-    step: &'static str,
-    place: &'static str,
-) -> Entry {
-    Entry { line, scripts, step, place, start: "", is_certain: true }
-}
+use Place::{At, Perhaps, Texts};
 
-const KEPT: &[Entry] = &[
-    Entry {
-        start: "invalid JSON: ",
-        ..kept(
-            "An error in the JSON of a request has the same code and says in other words what is wrong.",
-            &[
-                "stream_create/bodies",
-                "stream_update/fields",
-                "origins/elsewhere",
-                "listing/lists",
-                "listing/infos",
-                "messages/get",
-                "messages/delete",
-                "messages/purge",
-            ],
-            "",
-            "/json/error/description",
-        )
-    },
-    kept(
+const JSON: &str = "invalid JSON: ";
+
+/// Lines of the page, and where each is seen.
+const KEPT: &[(&str, &[Place])] = &[
+    (
+        "An error in the JSON of a request has the same code and says in other words what is wrong.",
+        &[
+            Texts("stream_create/bodies", JSON),
+            Texts("stream_update/fields", JSON),
+            Texts("origins/elsewhere", JSON),
+            Texts("listing/lists", JSON),
+            Texts("listing/infos", JSON),
+            Texts("messages/get", JSON),
+            Texts("messages/delete", JSON),
+            Texts("messages/purge", JSON),
+        ],
+    ),
+    (
         "Settings that are not built are refused with error 10052, which names the setting.",
-        &["stream_create/unbuilt"],
-        "STREAM.CREATE.U",
-        "",
+        &[At("stream_create/unbuilt", "STREAM.CREATE.U", "")],
     ),
-    kept(
+    (
         "A mirror or source with a consumer of its own, or in another domain or account, is refused with error 10052.",
-        &["origins/elsewhere"],
-        "STREAM.CREATE.OWN",
-        "",
+        &[
+            At("origins/elsewhere", "STREAM.CREATE.OWN", ""),
+            At("origins/elsewhere", "STREAM.CREATE.FAR", ""),
+        ],
     ),
-    kept(
-        "A mirror or source with a consumer of its own, or in another domain or account, is refused with error 10052.",
-        &["origins/elsewhere"],
-        "STREAM.CREATE.FAR",
-        "",
-    ),
-    kept(
+    (
         "Requests for consumers, snapshots and restores are answered with error 10039.",
-        &["account/consumers"],
-        "CONSUMER.INFO",
-        "",
+        &[
+            At("account/consumers", "CONSUMER.INFO", ""),
+            At("account/consumers", "CONSUMER.DURABLE.CREATE", ""),
+            At("account/consumers", "STREAM.SNAPSHOT", ""),
+        ],
     ),
-    kept(
-        "Requests for consumers, snapshots and restores are answered with error 10039.",
-        &["account/consumers"],
-        "CONSUMER.DURABLE.CREATE",
-        "",
+    (
+        "A mirror or source of a work queue copies its messages and leaves them there.",
+        &[At("sources/workqueue", "until STREAM.INFO.A", "")],
     ),
-    kept(
-        "Requests for consumers, snapshots and restores are answered with error 10039.",
-        &["account/consumers"],
-        "STREAM.SNAPSHOT",
-        "",
-    ),
-    kept(
+    (
         "The advisory on a request does not say the client's round-trip time.",
-        &["advisories/audits"],
-        "hear",
-        "/client/rtt",
+        &[At("advisories/audits", "hear", "/client/rtt")],
     ),
-    kept(
-        "A file stream that never held a message has no deleted sequences; nats-server counts one where details are asked \
-         for.",
-        &["listing/infos"],
-        "STREAM.INFO.FILE",
-        "deleted",
+    (
+        "A file stream that never held a message has no deleted sequences; nats-server counts one where details are \
+         asked for.",
+        &[At("listing/infos", "STREAM.INFO.FILE", "deleted")],
     ),
-    kept(
+    (
         "A purge of a stream that never held a message leaves its first sequence at 0; in nats-server it becomes 1.",
-        &["messages/purge"],
-        "STREAM.INFO.E",
-        "/json/state/first_seq",
+        &[At("messages/purge", "STREAM.INFO.E", "/json/state/first_seq")],
     ),
-    kept(
-        "A message that is not there cannot be deleted: error 10043. For file streams nats-server says 10057, with a text \
-         that depends on why.",
-        &["messages/delete_file"],
-        "STREAM.MSG.DELETE",
-        "/json/error",
+    (
+        "A message that is not there cannot be deleted: error 10043. For file streams nats-server says 10057, with a \
+         text that depends on why.",
+        &[At("messages/delete_file", "STREAM.MSG.DELETE", "/json/error")],
     ),
-    kept(
-        "The status behind a batch without headers says how many messages are left; in nats-server how many there were.",
-        &["messages/direct"],
-        "\"batch\":2,\"no_hdr\":true",
-        "/2/headers/1",
+    (
+        "The status behind a batch without headers says how many messages are left; in nats-server how many there \
+         were.",
+        &[At("messages/direct", "\"batch\":2,\"no_hdr\":true", "/2/headers/1")],
     ),
-    kept(
-        "The last messages up to a sequence that is not there yet are those there are; nats-server finds none in a file \
-         stream.",
-        &["messages/direct_file"],
-        "\"up_to_seq\":99",
-        "",
+    (
+        "The last messages up to a sequence that is not there yet are those there are; nats-server finds none in a \
+         file stream.",
+        &[At("messages/direct_file", "\"up_to_seq\":99", "")],
     ),
-    kept(
-        "Ids of messages that were removed stay known for the whole window after a restart too; nats-server forgets them.",
-        &["publish/deduplication"],
-        "(\"Nats-Msg-Id\", \"i9\")",
-        "",
+    (
+        "Ids of messages that were removed stay known for the whole window after a restart too; nats-server forgets \
+         them.",
+        &[
+            At("publish/deduplication", "(\"Nats-Msg-Id\", \"i9\")", ""),
+            At("publish/deduplication", "030 STREAM.INFO.A", ""),
+        ],
     ),
-    kept(
-        "Ids of messages that were removed stay known for the whole window after a restart too; nats-server forgets them.",
-        &["publish/deduplication"],
-        "030 STREAM.INFO.A",
-        "",
+    (
+        "Lower limits apply at once to a stream that refuses new messages at a limit; nats-server leaves what is \
+         stored.",
+        &[
+            At("stream_update/trimming", "STREAM.UPDATE.A {\"discard\":\"new\"", "/json/state"),
+            At("stream_update/trimming", "STREAM.INFO.A", "/json/"),
+        ],
     ),
-    kept(
-        "Lower limits apply at once to a stream that refuses new messages at a limit; nats-server leaves what is stored.",
-        &["stream_update/trimming"],
-        "STREAM.UPDATE.A {\"discard\":\"new\"",
-        "/json/state",
-    ),
-    kept(
-        "Lower limits apply at once to a stream that refuses new messages at a limit; nats-server leaves what is stored.",
-        &["stream_update/trimming"],
-        "STREAM.INFO.A",
-        "/json/",
-    ),
-    kept(
+    (
         "A start time is shown in UTC; nats-server shows it in the zone it was given in.",
-        &["origins/mirror"],
-        "+02:00",
-        "/json/config/mirror/opt_start_time",
+        &[At("origins/mirror", "+02:00", "/json/config/mirror/opt_start_time")],
     ),
-    kept(
+    (
         "A copy that is to start beyond the end of its origin starts with the next message; nats-server waits for the \
          sequence.",
-        &["mirrors/starts"],
-        "STREAM.MSG.GET.L {\"seq\":8}",
-        "",
+        &[At("mirrors/starts", "STREAM.MSG.GET.L {\"seq\":8}", "")],
     ),
-    kept(
-        "A mirror whose origin was deleted and created again says so and stops; nats-server adds what the new origin has \
-         beyond the end of the old one.",
-        &["mirrors/recreated"],
-        "reaches M 7",
-        "",
+    (
+        "A mirror whose origin was deleted and created again says so and stops; nats-server adds what the new origin \
+         has beyond the end of the old one.",
+        &[
+            At("mirrors/recreated", "until STREAM.INFO.M /state/last_seq 7", ""),
+            At("mirrors/recreated", "022 STREAM.INFO.M", ""),
+            At("mirrors/recreated", "STREAM.MSG.GET.M", ""),
+        ],
     ),
-    kept(
-        "A mirror whose origin was deleted and created again says so and stops; nats-server adds what the new origin has \
-         beyond the end of the old one.",
-        &["mirrors/recreated"],
-        "022 STREAM.INFO.M",
-        "",
+    (
+        "The position of a source is shown when it runs, and also where it comes from its start options; nats-server \
+         shows it when the source is added again, and else from the first message on.",
+        &[
+            Perhaps("sources/changed", "", "/json/sources/0/seq"),
+            Perhaps("sources/added_late", "", "/json/sources/0/seq"),
+            Perhaps("sources/options", "", "/json/sources/0/seq"),
+        ],
     ),
-    kept(
-        "A mirror whose origin was deleted and created again says so and stops; nats-server adds what the new origin has \
-         beyond the end of the old one.",
-        &["mirrors/recreated"],
-        "STREAM.MSG.GET.M",
-        "",
+    (
+        "A source whose message is refused says why, and how many messages wait; nats-server says neither.",
+        &[
+            Perhaps("sources/refused", "STREAM.INFO.S", "/json/sources/0/"),
+            Perhaps("sources/too_large", "STREAM.INFO.S", "/json/sources/0/"),
+        ],
     ),
-    Entry {
-        is_certain: false,
-        ..kept(
-            "The position of a source is shown when it runs, and also where it comes from its start options; nats-server \
-             shows it when the source is added again, and else from the first message on.",
-            &["sources/changed", "sources/added_late", "sources/options"],
-            "",
-            "/json/sources/0/seq",
-        )
-    },
-    Entry {
-        is_certain: false,
-        ..kept(
-            "A source whose message is refused says why, and how many messages wait; nats-server says neither.",
-            &["sources/refused", "sources/too_large"],
-            "STREAM.INFO.S",
-            "/json/sources/0/",
-        )
-    },
 ];
 
-/// The differences that one script may show.
+impl Place {
+    fn is_in(self, script: &str) -> bool {
+        let (At(name, ..) | Perhaps(name, ..) | Texts(name, _)) = self;
+        script.starts_with(name)
+    }
+    fn covers(self, step: &Step, difference: &Difference) -> bool {
+        match self {
+            At(_, name, place) | Perhaps(_, name, place) => {
+                step.name.contains(name) && difference.place.contains(place)
+            }
+            Texts(_, start) => [&difference.left, &difference.right].into_iter().all(|side| {
+                side.as_ref().and_then(Value::as_str).is_some_and(|text| text.starts_with(start))
+            }),
+        }
+    }
+}
+
+/// The differences that one script may show, and whether it did.
 pub(crate) struct Kept {
-    entries: Vec<(Entry, bool)>,
+    places: Vec<(Place, bool)>,
 }
 
 impl Kept {
     /// Those of a script.
     pub(crate) fn of(script: &str) -> Self {
-        let is_seen = |entry: &&Entry| entry.scripts.iter().any(|name| script.starts_with(name));
-        Self { entries: KEPT.iter().filter(is_seen).map(|entry| (*entry, false)).collect() }
+        let places = KEPT.iter().flat_map(|(_, places)| *places);
+        let own = places.filter(|place| place.is_in(script));
+        Self { places: own.map(|place| (*place, false)).collect() }
     }
     /// Whether a difference is one of them.
     pub(crate) fn covers(&mut self, step: &Step, difference: &Difference) -> bool {
-        let starts = |side: &Option<Value>, start: &str| {
-            start.is_empty()
-                || side.as_ref().and_then(Value::as_str).is_some_and(|text| text.starts_with(start))
-        };
         let mut is_covered = false;
-        for (entry, is_seen) in &mut self.entries {
-            if step.name.contains(entry.step)
-                && difference.place.contains(entry.place)
-                && starts(&difference.left, entry.start)
-                && starts(&difference.right, entry.start)
-            {
+        for (place, is_seen) in &mut self.places {
+            if place.covers(step, difference) {
                 *is_seen = true;
                 is_covered = true;
             }
@@ -236,8 +180,9 @@ impl Kept {
     }
     /// Those that were not seen.
     pub(crate) fn unused(&self) -> Vec<String> {
-        let unseen = self.entries.iter().filter(|(entry, is_seen)| entry.is_certain && !is_seen);
-        unseen.map(|(entry, _)| format!("a difference is gone, take it off: {entry:?}")).collect()
+        let is_missing = |place: &Place, is_seen: bool| !is_seen && !matches!(place, Perhaps(..));
+        let unseen = self.places.iter().filter(|(place, is_seen)| is_missing(place, *is_seen));
+        unseen.map(|(place, _)| format!("a difference is gone, take it off: {place:?}")).collect()
     }
 }
 
@@ -254,9 +199,8 @@ fn kept_differences_are_documented() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LIMITATIONS.md");
     let page = std::fs::read_to_string(path).unwrap();
     let mut documented = lines(&page);
-    let mut listed: Vec<String> = KEPT.iter().map(|entry| entry.line.to_owned()).collect();
+    let mut listed: Vec<String> = KEPT.iter().map(|(line, _)| (*line).to_owned()).collect();
     documented.sort();
     listed.sort();
-    listed.dedup();
     assert_eq!(documented, listed, "docs/LIMITATIONS.md and the list say the same");
 }

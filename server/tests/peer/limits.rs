@@ -15,6 +15,9 @@ fn counted(name: &'static str, storage: &str) -> Script {
         json!({"max_msgs_per_subject": 2, "max_bytes": 300}),
         json!({"max_msgs": 1}),
         json!({"first_seq": 100, "max_msgs": 3}),
+        json!({"max_bytes": 70}),
+        json!({"max_bytes": 300, "max_msgs": 4, "max_msgs_per_subject": 2}),
+        json!({"max_msgs_per_subject": 1, "allow_rollup_hdrs": true, "compression": "s2"}),
     ]
     .into_iter()
     .enumerate()
@@ -37,7 +40,7 @@ fn counted(name: &'static str, storage: &str) -> Script {
         }
     }
     script = script.restart_if(storage);
-    for at in 0..7 {
+    for at in 0..10 {
         let name = format!("A{at}");
         script = script.info(&name).publish(&format!("{name}.x"), "after").info(&name);
     }

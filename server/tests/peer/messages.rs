@@ -255,6 +255,22 @@ fn purges(name: &'static str, storage: &str) -> Script {
         .api("STREAM.PURGE.A", json!({"seq": 1, "keep": 1}))
 }
 
+fn many(name: &'static str, storage: &str) -> Script {
+    Script::new(name)
+        .create(json!({"name": "A", "subjects": ["a.>"], "storage": storage,
+            "allow_direct": true}))
+        .fill("a.{}", 1_024)
+        .direct_count("A", json!({"multi_last": ["a.*"]}))
+        .direct_count("A", json!({"batch": 1_100, "seq": 1}))
+        .fill("a.more.{}", 200)
+        .direct_count("A", json!({"multi_last": ["a.>"]}))
+        .direct_count("A", json!({"multi_last": ["a.*"]}))
+        .direct_count("A", json!({"batch": 1_100, "seq": 1}))
+        .direct_count("A", json!({"batch": 9_999, "seq": 500}))
+        .direct_count("A", json!({"batch": 500, "next_by_subj": "a.*", "seq": 100}))
+        .api("STREAM.INFO.A", json!({"subjects_filter": "a.more.*"}))
+}
+
 fn switched() -> Script {
     Script::new("messages/switched")
         .create(json!({"name": "A", "subjects": ["a"], "storage": "memory"}))
@@ -281,6 +297,8 @@ fn messages() {
         deletes("messages/delete_file", "file"),
         purges("messages/purge", "memory"),
         purges("messages/purge_file", "file"),
+        many("messages/many", "memory"),
+        many("messages/many_file", "file"),
         switched(),
     ]);
 }

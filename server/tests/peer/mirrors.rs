@@ -240,7 +240,7 @@ fn recreated() -> Script {
         .until("STREAM.INFO.M", Value::Null, "/mirror/error/err_code", json!(10059))
         .create(json!({"name": "A", "subjects": ["a.>"]}));
     publishes(script, &["a.new"; 7])
-        .reaches_within("M", 7, Duration::from_secs(30))
+        .until_within("STREAM.INFO.M", "/state/last_seq", json!(7), Duration::from_secs(30))
         .info("M")
         .show("M", [5, 6, 7])
 }
@@ -318,6 +318,12 @@ fn special_messages() -> Script {
         .reaches("M", 6)
         .reaches("N", 6)
         .info("A")
+        .listen("out.>")
+        .update(json!({"name": "N", "mirror": {"name": "A"},
+            "republish": {"src": "a.*", "dest": "out.{{wildcard(1)}}"}}))
+        .publish_with("a.9", &[("K", "v")], "again")
+        .hear(1)
+        .publish("nobody", "")
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
                 (Wanted::Silence, 0) => json!("silence"),
                 (_, 0) => json!("no answer"),
                 (Wanted::ToStatus, _) => Value::Array(shown),
+                (Wanted::CountToStatus, count) => json!([count, shown[count - 1]]),
                 (Wanted::Error, _) => shown[0]["json"]["error"].take(),
                 _ => shown.remove(0),
             }
@@ -180,7 +181,7 @@ fn ask(side: &mut Side, message: &Message, wanted: Wanted) -> Vec<Message> {
             client.reply(&reply, ANSWER).into_iter().collect()
         }
         Wanted::Silence => client.reply(&reply, SILENCE).into_iter().collect(),
-        Wanted::ToStatus => {
+        Wanted::ToStatus | Wanted::CountToStatus => {
             let body = String::from_utf8_lossy(&message.payload);
             let is_many = body.contains("\"batch\"") || body.contains("multi_last");
             let mut messages = Vec::new();

@@ -22,6 +22,8 @@ pub(crate) enum Wanted {
     Silence,
     /// Replies up to one that is a status, or one that says by its headers that it is alone.
     ToStatus,
+    /// The same; their number and the last one are compared.
+    CountToStatus,
 }
 
 /// What is done.
@@ -135,6 +137,14 @@ impl Script {
         let message = message(format!("$JS.API.DIRECT.GET.{target}"), Vec::new(), &payload);
         self.step(name, Act::Ask(message, Wanted::ToStatus))
     }
+    /// A direct read of which the number of replies and the last of them are shown.
+    pub(crate) fn direct_count(self, target: &str, request: Value) -> Self {
+        let mut script = self.direct(target, request);
+        if let Some(Step { act: Act::Ask(_, wanted), .. }) = script.steps.last_mut() {
+            *wanted = Wanted::CountToStatus;
+        }
+        script
+    }
     /// A message that is not answered.
     pub(crate) fn unanswered(self, subject: &str, fields: &[(&str, &str)], text: &str) -> Self {
         let message = message(subject, headers(fields), text.as_bytes());
@@ -181,11 +191,16 @@ impl Script {
         let message = self::request(subject, body(&request));
         self.step(name, Act::Until(message, pointer, value, PATIENCE))
     }
-    /// Waits for so long until a stream's last sequence is this one.
-    pub(crate) fn reaches_within(self, stream: &str, last_sequence: u64, wait: Duration) -> Self {
-        let message = request(&format!("STREAM.INFO.{stream}"), Vec::new());
-        let act = Act::Until(message, "/state/last_seq", last_sequence.into(), wait);
-        self.step(format!("reaches {stream} {last_sequence}"), act)
+    /// Waits for so long until an API answer has a value.
+    pub(crate) fn until_within(
+        self,
+        subject: &str,
+        pointer: &'static str,
+        value: Value,
+        wait: Duration,
+    ) -> Self {
+        let name = format!("until {subject} {pointer} {value}");
+        self.step(name, Act::Until(request(subject, Vec::new()), pointer, value, wait))
     }
     /// Publishes until the acknowledgement has a value.
     pub(crate) fn publish_until(

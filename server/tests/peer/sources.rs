@@ -4,6 +4,7 @@
 use crate::run::check;
 use crate::script::Script;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -282,6 +283,18 @@ fn special_messages() -> Script {
         .info("T")
 }
 
+fn from_a_workqueue() -> Script {
+    let script = Script::new("sources/workqueue")
+        .with_loose_times()
+        .create(json!({"name": "A", "subjects": ["a.>"], "retention": "workqueue"}));
+    publishes(script, &["a.1", "a.2", "a.1"])
+        .create(sourcing(json!([{"name": "A"}]), json!({})))
+        .reaches("S", 3)
+        .publish("a.3", "later")
+        .reaches("S", 4)
+        .until_within("STREAM.INFO.A", "/state/messages", json!(0), Duration::from_secs(5))
+}
+
 fn limits() -> Script {
     let subjects = ["a.1", "a.2", "a.1", "a.3", "a.1", "a.2", "a.4", "a.1"];
     let mut script = publishes(origins("sources/limits"), &subjects);
@@ -389,6 +402,7 @@ fn sources() {
 #[test]
 fn sources_that_wait() {
     check(vec![
+        from_a_workqueue(),
         refused(),
         too_large(),
         missing(),

@@ -9,7 +9,7 @@ use headwater_storage::{Message, Result, Stream, Timestamp, subject};
 use std::collections::BTreeMap;
 
 /// Most messages of one reply.
-const MESSAGES_MAX: usize = 1000;
+const MESSAGES_MAX: usize = 100_000;
 /// Most subjects of which the last message is given.
 const SUBJECTS_MAX: usize = 1024;
 /// Most bytes of one reply, where the request does not say less.
