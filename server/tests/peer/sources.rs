@@ -71,10 +71,11 @@ fn plain(name: &'static str, storage: &str) -> Script {
         .reaches("S", 10)
         .show("S", [10])
         .api("STREAM.LIST", Value::Null)
+        .create(json!({"name": "AGAIN", "sources": [{"name": "A"}], "storage": storage}))
+        .reaches("AGAIN", 4)
+        .show("AGAIN", 1..=4)
         .delete("S")
-        .create(sourcing(json!([{"name": "A"}]), json!({"storage": storage})))
-        .reaches("S", 4)
-        .show("S", 1..=4)
+        .api("STREAM.LIST", Value::Null)
 }
 
 fn options() -> Script {
@@ -99,7 +100,7 @@ fn options() -> Script {
         let mut source = source;
         source["name"] = "A".into();
         script = script
-            .create(sourcing(json!([source]), json!({})))
+            .create(sourcing(json!([source]), json!({"storage": "memory"})))
             .reaches("S", messages)
             .show("S", 1..=messages)
             .delete("S");
@@ -107,7 +108,7 @@ fn options() -> Script {
     script = script
         .create(sourcing(
             json!([{"name": "A"}]),
-            json!({"subject_transform": {"src": "a.*", "dest": "t.$1"}}),
+            json!({"storage": "memory", "subject_transform": {"src": "a.*", "dest": "t.$1"}}),
         ))
         .reaches("S", 6)
         .show("S", [1, 3])
@@ -117,7 +118,10 @@ fn options() -> Script {
         json!({"name": "A", "opt_start_time": "2099-01-01T00:00:00Z"}),
         json!({"name": "A", "filter_subject": "zzz"}),
     ] {
-        script = script.create(sourcing(json!([source]), json!({}))).contacts("S").plain_info("S");
+        script = script
+            .create(sourcing(json!([source]), json!({"storage": "memory"})))
+            .contacts("S")
+            .plain_info("S");
         script = publishes(script, &["a.7"]).delete("S");
     }
     script
@@ -298,16 +302,21 @@ fn from_a_workqueue() -> Script {
 fn limits() -> Script {
     let subjects = ["a.1", "a.2", "a.1", "a.3", "a.1", "a.2", "a.4", "a.1"];
     let mut script = publishes(origins("sources/limits"), &subjects);
-    for limits in [
+    for (at, limits) in [
         json!({"max_msgs": 3}),
         json!({"max_bytes": 250}),
         json!({"max_msgs_per_subject": 1}),
         json!({"storage": "memory", "max_bytes": 250}),
         json!({"first_seq": 50}),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let last = if limits.get("first_seq").is_some() { 57 } else { 8 };
-        script = script.create(sourcing(json!([{"name": "A"}]), limits)).reaches("S", last);
-        script = script.show("S", [last]).delete("S");
+        let name = format!("S{at}");
+        let mut config = sourcing(json!([{"name": "A"}]), limits);
+        config["name"] = name.as_str().into();
+        script = script.create(config).reaches(&name, last).show(&name, [last]);
     }
     script
         .create(sourcing(json!([{"name": "A"}]), json!({"max_age": SECOND})))
