@@ -20,6 +20,9 @@ const fn error(code: u16, err_code: u16, description: &'static str) -> ApiError 
     ApiError { code, err_code, description: Cow::Borrowed(description) }
 }
 
+/// Error code of a message that is not there to be deleted.
+pub const SEQUENCE_NOT_FOUND: u16 = 10043;
+
 macro_rules! table {
     ($($name:ident = $code:literal $err_code:literal $text:literal;)*) => {
         $(#[doc = $text] pub const $name: ApiError = error($code, $err_code, $text);)*
@@ -64,6 +67,7 @@ table! {
         "mirror with multiple subject transforms cannot also have a single subject filter";
     MIRROR_FILTERS_OVERLAP = 400 10152 "mirror subject filters can not overlap";
     WRONG_LAST_SEQUENCE_IN_BATCH = 400 10164 "wrong last sequence";
+    TTL_INVALID = 400 10165 "invalid per-message TTL";
     TTL_DISABLED = 400 10166 "per-message TTL is disabled";
     TOO_MANY_REQUESTS = 429 10167 "too many requests";
     COUNTERS_DISABLED = 400 10168 "message counters is disabled";

@@ -27,9 +27,6 @@ pub fn parse(body: &[u8], is_strict: bool) -> Result<ConfigRequest, ApiError> {
         return Ok(ConfigRequest::default());
     }
     let value = json::parse(body)?;
-    if value.is_null() {
-        return Ok(ConfigRequest::default());
-    }
     let fields = Fields::new("request", &value, is_strict)?;
     let is_pedantic = fields.flag("pedantic")?;
     let config = read(&fields)?;

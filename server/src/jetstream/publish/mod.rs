@@ -10,6 +10,7 @@ mod budget;
 mod headers;
 pub(crate) mod republish;
 mod settings;
+mod time_to_live;
 
 pub(crate) use budget::Budget;
 
@@ -24,6 +25,7 @@ use headwater_storage::{NewMessage, Stream, subject};
 use settings::Settings;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock};
+use time_to_live::TimeToLive;
 
 /// Largest header block of a stored message.
 const HEADER_BYTES_MAX: usize = 65_535;
@@ -170,7 +172,7 @@ fn with_headers(
     if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
         return Err(errors::EXPECTED_STREAM);
     }
-    if headers.has_ttl {
+    if headers.time_to_live == Some(TimeToLive::Some) {
         return Err(errors::TTL_DISABLED);
     }
     new.expect = expectations(stream, &headers, &new.subject)?;
@@ -178,6 +180,8 @@ fn with_headers(
         Some(errors::SCHEDULES_DISABLED)
     } else if headers.has_source {
         Some(errors::SOURCE_HEADER_REFUSED)
+    } else if headers.time_to_live == Some(TimeToLive::Invalid) {
+        Some(errors::TTL_INVALID)
     } else {
         None
     };

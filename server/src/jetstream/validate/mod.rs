@@ -52,12 +52,7 @@ pub(crate) fn before_create(name: &str, config: &StreamConfig) -> Result<(), Api
     if config.sealed {
         return Err(ApiError::config("stream configuration for create can not be sealed"));
     }
-    mirror_direct(config)?;
-    replicas(config)
-}
-
-/// Direct reads in the place of an origin need one.
-pub(crate) fn mirror_direct(config: &StreamConfig) -> Result<(), ApiError> {
+    // Direct reads in the place of an origin need one. An update is not refused for that.
     if config.mirror_direct && config.mirror.is_none() {
         return Err(ApiError::config("stream has no mirror but does have mirror direct"));
     }
@@ -73,6 +68,7 @@ pub(crate) fn replicas(config: &StreamConfig) -> Result<(), ApiError> {
 /// Checks a configuration and fills in its defaults.
 pub(crate) fn check(request: &ConfigRequest, lookup: Lookup<'_>) -> Result<StreamConfig, ApiError> {
     let mut config = request.config.clone();
+    metadata(&mut config);
     basic::check(&mut config, request.is_pedantic)?;
     copies::check(&mut config, request, lookup)?;
     cycle::check(&config, lookup)?;
@@ -86,7 +82,6 @@ pub(crate) fn check(request: &ConfigRequest, lookup: Lookup<'_>) -> Result<Strea
             config.placement = None;
         }
     }
-    metadata(&mut config);
     Ok(config)
 }
 
@@ -118,7 +113,7 @@ fn transforms(config: &mut StreamConfig) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The level is stored with the stream, what replies add is not.
+/// The level is stored with the stream, what replies add is not. It counts when the metadata is measured.
 fn metadata(config: &mut StreamConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);

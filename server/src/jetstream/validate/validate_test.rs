@@ -11,6 +11,7 @@ fn create(streams: &Streams, body: &str) -> Result<StreamConfig, ApiError> {
     let request = parse(body.as_bytes(), true)?;
     before_create(&request.config.name, &request.config)?;
     let config = check(&request, &|name| streams.get(name).cloned())?;
+    replicas(&config)?;
     unusable_filters(&config)?;
     Ok(config)
 }
@@ -421,7 +422,8 @@ fn sources() {
             ),
             (
                 r#"{"name":"S","sources":[{"name":"A","consumer":{"name":"d","deliver_subject":"x"}},
-            {"name":"L","consumer":{"name":"d","deliver_subject":"y"}}]}"#,
+            {"name":"A","filter_subject":"","consumer":{"name":"d","deliver_subject":"y"},
+            "subject_transforms":[{"src":"a","dest":"b"}]}]}"#,
                 (400, 10216),
                 "duplicate stream source consumer detected",
             ),
