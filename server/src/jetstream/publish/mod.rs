@@ -2,11 +2,12 @@
 //!
 //! Runs on the publisher's task up to the append and on the engine's commit thread from there. Nothing here waits.
 //! A publisher that asked for an answer gets one, whatever happens, unless the stream says `no_ack`.
-//! Not here: what the engine checks itself (sequences, ids, limits).
+//! Not here: messages of batches (`atomic`, `fast`), what the engine checks itself (sequences, ids, limits).
 
 mod ack;
 mod atomic;
 mod budget;
+mod fast;
 mod headers;
 pub(crate) mod republish;
 mod settings;
@@ -19,6 +20,7 @@ use super::errors::{self, ApiError};
 use crate::routing::{Account, Handler, Message, Origin};
 use atomic::AtomicBatches;
 use bytes::Bytes;
+use fast::FastBatches;
 use headers::Headers;
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
@@ -40,6 +42,7 @@ pub(crate) struct Publisher {
     stream: Arc<Stream>,
     settings: RwLock<Arc<Settings>>,
     atomic: Arc<AtomicBatches>,
+    fast: Arc<FastBatches>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -53,7 +56,8 @@ impl Publisher {
     ) -> Arc<Self> {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
         let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
-        Arc::new(Self { stream, settings, atomic, runtime })
+        let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
+        Arc::new(Self { stream, settings, atomic, fast, runtime })
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
@@ -62,14 +66,21 @@ impl Publisher {
         if !config.allow_atomic {
             self.atomic.clear();
         }
+        if !config.allow_batched {
+            self.fast.clear();
+        }
     }
     /// Drops the batches that are open: nothing is captured any more.
     pub(crate) fn abandon(&self) {
         self.atomic.clear();
+        self.fast.clear();
     }
 
     fn publish(&self, account: &Arc<Account>, message: &Message) {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if fast::is_fast(&message.reply) {
+            return self.fast.take(account, &settings, message);
+        }
         if let Some(id) = atomic::batch_id(message) {
             return self.atomic.take(account, &settings, message, id);
         }
@@ -124,6 +135,7 @@ impl Handler for Publisher {
             stream: self.stream.clone(),
             settings: RwLock::new(settings),
             atomic: self.atomic.clone(),
+            fast: self.fast.clone(),
             runtime: self.runtime.clone(),
         };
         let (account, message) = (account.clone(), message.clone());

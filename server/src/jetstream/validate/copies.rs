@@ -60,7 +60,7 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (!config.sources.is_empty(), errors::MIRROR_WITH_SOURCES),
         (unbuilt.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
         (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
-        (unbuilt.allow_batched, errors::MIRROR_WITH_BATCHED),
+        (config.allow_batched, errors::MIRROR_WITH_BATCHED),
         (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
     ];
     let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);

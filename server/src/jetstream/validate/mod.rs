@@ -27,6 +27,8 @@ pub(crate) const NAME_BYTES_MAX: usize = 255;
 pub(crate) const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
 /// Level that atomic batches need.
 const ATOMIC_LEVEL: &str = "2";
+/// Level that fast batches need.
+const FAST_LEVEL: &str = "4";
 /// Keys that replies add and nothing stores.
 pub(crate) const DYNAMIC_KEYS: [&str; 2] = ["_nats.ver", "_nats.level"];
 
@@ -118,6 +120,10 @@ fn metadata(config: &mut StreamConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);
     }
-    let level = if config.allow_atomic { ATOMIC_LEVEL } else { "0" };
+    let level = match (config.allow_atomic, config.allow_batched) {
+        (_, true) => FAST_LEVEL,
+        (true, false) => ATOMIC_LEVEL,
+        (false, false) => "0",
+    };
     config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), level.to_owned());
 }

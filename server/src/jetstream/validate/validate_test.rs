@@ -449,6 +449,11 @@ fn defaults_are_filled_in() {
         (r#"{"name":"P"}"#, "metadata", json!({"_nats.req.level": "0"})),
         (r#"{"name":"P","allow_atomic":true}"#, "metadata", json!({"_nats.req.level": "2"})),
         (
+            r#"{"name":"P","allow_atomic":true,"allow_batched":true}"#,
+            "metadata",
+            json!({"_nats.req.level": "4"}),
+        ),
+        (
             r#"{"name":"P","metadata":{"_nats.req.level":"3","_nats.ver":"1"}}"#,
             "metadata",
             json!({"_nats.req.level": "0"}),
