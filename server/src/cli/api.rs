@@ -50,7 +50,7 @@ impl Connection {
 }
 
 /// Reads an answer, which may be a refusal.
-fn accept(action: &str, payload: &[u8]) -> Result<Value> {
+pub(super) fn accept(action: &str, payload: &[u8]) -> Result<Value> {
     let mut answer: Value = serde_json::from_slice(payload)
         .map_err(|error| ClientError::unanswered(action, format_args!("the answer: {error}")))?;
     match answer.get_mut("error").map(Value::take) {

@@ -33,6 +33,7 @@ pub(super) struct ConnectionFlags {
     #[arg(
         long,
         env = "NATS_TIMEOUT",
+        hide_env_values = true,
         default_value = "5s",
         value_name = "DURATION",
         global = true

@@ -114,7 +114,10 @@ impl Graph {
             }
         }
         let mut writer = SVGWriter::new();
-        picture.do_it(false, false, false, &mut writer);
+        // It cannot lay nothing out.
+        if !nodes.is_empty() {
+            picture.do_it(false, false, false, &mut writer);
+        }
         Ok(writer.finalize())
     }
 }

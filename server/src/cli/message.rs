@@ -89,7 +89,10 @@ impl Messages {
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is written as 'Name: value'")?;
+    let (name, value) = text
+        .split_once(':')
+        .filter(|(name, _)| !name.trim().is_empty())
+        .ok_or("a header is written as 'Name: value'")?;
     let name = name.trim().parse::<HeaderName>().map_err(|error| error.to_string())?;
     let value = value.trim().parse::<HeaderValue>().map_err(|error| error.to_string())?;
     Ok((name, value))

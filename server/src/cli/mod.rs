@@ -6,6 +6,7 @@
 
 mod api;
 mod connection;
+mod demo;
 mod duration;
 mod error;
 mod graph;
@@ -25,6 +26,7 @@ mod time;
 
 use clap::{Parser, Subcommand};
 use connection::ConnectionFlags;
+use demo::DemoFlags;
 use error::{ClientError, Result};
 use message::MessageFlags;
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ use subscribe::SubscribeFlags;
 
 const EXAMPLES: &str = "\
 Examples:
+  headwater demo                          replication and a crash, shown and checked in some seconds
   headwater serve -js -sd data            a server on port 4222 that keeps its streams in ./data
   headwater stream add ORDERS --subjects 'ORDERS.*' --defaults
   headwater stream add ARCHIVE --source ORDERS --source RETURNS --defaults
@@ -82,6 +85,8 @@ enum Command {
     /// Print messages as they are published
     #[command(alias = "subscribe")]
     Sub(SubscribeFlags),
+    /// Show replication and a crash on a server of its own, and check both
+    Demo(DemoFlags),
 }
 
 /// Runs the program; gives its exit status.
@@ -97,7 +102,10 @@ pub fn run() -> ExitCode {
     {
         return serve::run(flags);
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options),
@@ -123,6 +131,16 @@ fn names_a_server(args: &[String]) -> bool {
     args.windows(2).any(is_named)
 }
 
+/// Prints why the arguments are no command, or the help that was asked for.
+fn explain(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // It begins with "error: " by itself.
+        screen::say(format_args!("headwater: {}", error.render().to_string().trim_end()));
+        return ExitCode::FAILURE;
+    }
+    exit_code(screen::bytes(error.render().to_string().as_bytes()))
+}
+
 fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -146,6 +164,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,
+            Command::Demo(demo) => demo::run(demo).await,
             Command::Sub(subscription) => {
                 subscribe::run(&flags.connect().await?, subscription).await
             }

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(in crate::cli) struct AddFlags {
     /// Name of the stream
     #[arg(value_parser = name::parse)]
-    name: String,
+    pub(in crate::cli) name: String,
     #[command(flatten)]
     config: ConfigFlags,
     /// Ask nothing: what is not given has its usual value

@@ -14,24 +14,20 @@ enum Storage {
     Memory,
 }
 
-/// Which messages are let go by themselves.
+/// Which messages are let go by themselves: those beyond the limits, those that every consumer has acknowledged, or those
+/// that one has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Retention {
-    /// Those beyond the limits
     Limits,
-    /// Those that every consumer has acknowledged
     Interest,
-    /// Those that one consumer has acknowledged
     #[value(name = "workqueue", alias = "work")]
     WorkQueue,
 }
 
-/// What gives way when a limit is reached.
+/// What gives way when a limit is reached: the oldest messages, or the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Discard {
-    /// The oldest messages
     Old,
-    /// The new message
     New,
 }
 
@@ -55,10 +51,10 @@ pub(in crate::cli) struct ConfigFlags {
     /// Where its messages are kept
     #[arg(long, value_enum)]
     storage: Option<Storage>,
-    /// Which messages are let go
+    /// Which messages are let go besides those beyond the limits
     #[arg(long, value_enum)]
     retention: Option<Retention>,
-    /// What gives way when a limit is reached
+    /// What gives way when a limit is reached: the oldest messages, or the new one
     #[arg(long, value_enum)]
     discard: Option<Discard>,
     /// Most messages it keeps; -1 for any number

@@ -2,12 +2,11 @@
 //! Not here: messages as they are published (`subscribe`).
 
 use super::name;
-use super::reply::StoredMessage;
+use super::stored::{self, StoredMessage};
 use crate::cli::connection::Connection;
-use crate::cli::error::{ClientError, Result};
-use crate::cli::{api, duration, screen, time};
+use crate::cli::error::Result;
+use crate::cli::{duration, screen, time};
 use clap::Args;
-use data_encoding::BASE64;
 use serde_json::json;
 
 /// Which message to show.
@@ -34,31 +33,18 @@ pub(super) async fn run(connection: &Connection, flags: &GetFlags) -> Result<()>
         Some(subject) => json!({ "last_by_subj": subject }),
         None => json!({ "seq": flags.sequence }),
     };
-    let action = "retrieve the message";
     let name = &flags.name;
-    let answer = connection.call(action, &format!("STREAM.MSG.GET.{name}"), &body).await?;
-    let message = answer.get("message").unwrap_or(&answer);
+    let message = stored::fetch_json(connection, name, &body).await?;
     if flags.json {
-        return screen::json(message);
+        return screen::json(&message);
     }
-    let StoredMessage { subject, seq, data, hdrs, time } = api::read(action, message)?;
-    let decode = |text: &str| {
-        let decoded = BASE64.decode(text.as_bytes());
-        decoded.map_err(|error| ClientError::unanswered(action, error))
-    };
+    let StoredMessage { sequence, subject, headers, body, time } = StoredMessage::read(&message)?;
     let age = duration::since_text(time::since(&time).unwrap_or(-1));
-    screen::line(format_args!(
-        "Item: {name}#{seq} received {time} ({age}) on Subject {subject}\n"
-    ))?;
-    let headers = decode(&hdrs)?;
-    let headers = String::from_utf8_lossy(&headers);
-    // The first line is the version of the headers.
-    let headers: Vec<_> = headers.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    let item = format!("Item: {name}#{sequence} received {time} ({age}) on Subject {subject}\n");
+    screen::line(item)?;
     if !headers.is_empty() {
-        screen::line("Headers:")?;
-        headers.iter().try_for_each(|header| screen::line(format_args!("  {header}")))?;
-        screen::line("")?;
+        screen::line(format_args!("Headers:\n  {}\n", headers.join("\n  ")))?;
     }
-    screen::bytes(&decode(&data)?)?;
+    screen::bytes(&body)?;
     screen::line("")
 }

@@ -155,14 +155,3 @@ pub(super) struct Peer {
     pub(super) active: i64,
     pub(super) lag: u64,
 }
-
-/// A stored message.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct StoredMessage {
-    pub(super) subject: String,
-    pub(super) seq: u64,
-    pub(super) data: String,
-    pub(super) hdrs: String,
-    pub(super) time: String,
-}
