@@ -160,7 +160,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
     let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { .. } => Ok(()),
+            Command::Serve { .. } | Command::Bench(_) => Ok(()),
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,
