@@ -1,4 +1,4 @@
-//! Atomic batches over a socket: what is answered to each member, what becomes visible and when, and what is left after
+//! Batches over a socket, atomic and fast: what is answered to each member, what becomes visible and when, and what is left after
 //! a restart. All answers are nats-server's.
 //! Not here: verdicts on members one by one (`jetstream::publish::atomic::staging`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -251,6 +251,56 @@ async fn listeners_hear_of_abandoned_batches_and_of_republished_ones() {
         assert!(again.contains(&format!("Nats-Sequence: {sequence}\r\n")), "{again}");
         assert!(again.contains(&format!("Nats-Last-Sequence: {last}\r\n")), "{again}");
     }
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn fast_batches() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(with_jetstream(&directory)).await;
+    let mut client = Client::connect(&server).await;
+    client.wire.send("SUB flow.> 4\r\n").await;
+    let created = client.create(json!({"allow_batched": true, "max_msgs": 5000})).await;
+    assert_eq!(created["config"]["metadata"]["_nats.req.level"], "4");
+    let reply =
+        |sequence: u64, operation: u8| format!("flow.b.100.fail.{sequence}.{operation}.$FI");
+    client.publish("s.a", &reply(1, 0), "").await;
+    assert_eq!(client.answer().await, r#"{"type":"ack","seq":0,"msgs":100}"#);
+    let mut told = 0;
+    for sequence in 2..=1000 {
+        client.publish("s.a", &reply(sequence, 1), "").await;
+        while sequence > told + 500 {
+            let answer: Value = serde_json::from_str(&client.answer().await).unwrap();
+            assert_eq!((&answer["type"], &answer["msgs"]), (&json!("ack"), &json!(100)));
+            told = answer["seq"].as_u64().unwrap();
+        }
+    }
+    client.publish("s.a", &reply(1001, 3), "").await;
+    let last = loop {
+        let answer = client.answer().await;
+        if answer.contains("stream") {
+            break answer;
+        }
+    };
+    assert_eq!(last, r#"{"stream":"S","seq":1000,"batch":"b","count":1000}"#);
+    assert_eq!(client.messages().await, 1000);
+
+    let failing = "Nats-Expected-Last-Sequence: 7\r\n";
+    for (sequence, operation, headers) in [(1, 0, ""), (2, 1, failing), (3, 1, "")] {
+        client.publish("s.a", &reply(sequence, operation), headers).await;
+    }
+    let expected = [
+        r#"{"type":"ack","seq":0,"msgs":100}"#,
+        r#"{"type":"err","seq":2,"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 1001"}}"#,
+        r#"{"stream":"S","seq":1001,"batch":"b","count":1}"#,
+    ];
+    for expected in expected {
+        assert_eq!(client.answer().await, expected);
+    }
+    server.shutdown().await;
+    let server = start(with_jetstream(&directory)).await;
+    let mut client = Client::connect(&server).await;
+    assert_eq!(client.messages().await, 1001);
     server.shutdown().await;
 }
 

@@ -6,6 +6,7 @@ use super::tenant::Tenant;
 use super::text_time;
 use crate::routing::{Account, Message, Origin};
 use bytes::Bytes;
+use headwater_storage::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -88,6 +89,12 @@ pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, res
             if !value.is_empty() {
                 client.insert(key.into(), Value::from(&**value));
             }
+        }
+        if let Some(started) = origin.started {
+            client.insert("start".into(), text_time::text(Timestamp::from_system(started)).into());
+            client.insert("kind".into(), "Client".into());
+            client.insert("client_type".into(), "nats".into());
+            client.insert("server".into(), tenant.context.identity.name.as_str().into());
         }
         let mut event = json!({
             "server": tenant.context.identity.name,

@@ -20,6 +20,9 @@ const fn error(code: u16, err_code: u16, description: &'static str) -> ApiError 
     ApiError { code, err_code, description: Cow::Borrowed(description) }
 }
 
+/// Error code of a message that is not there to be deleted.
+pub const SEQUENCE_NOT_FOUND: u16 = 10043;
+
 macro_rules! table {
     ($($name:ident = $code:literal $err_code:literal $text:literal;)*) => {
         $(#[doc = $text] pub const $name: ApiError = error($code, $err_code, $text);)*
@@ -64,6 +67,7 @@ table! {
         "mirror with multiple subject transforms cannot also have a single subject filter";
     MIRROR_FILTERS_OVERLAP = 400 10152 "mirror subject filters can not overlap";
     WRONG_LAST_SEQUENCE_IN_BATCH = 400 10164 "wrong last sequence";
+    TTL_INVALID = 400 10165 "invalid per-message TTL";
     TTL_DISABLED = 400 10166 "per-message TTL is disabled";
     TOO_MANY_REQUESTS = 429 10167 "too many requests";
     COUNTERS_DISABLED = 400 10168 "message counters is disabled";
@@ -81,8 +85,13 @@ table! {
     MIRROR_WITH_ATOMIC = 400 10198 "stream mirrors can not also use atomic publishing";
     ATOMIC_PUBLISH_COMMIT_INVALID = 400 10200 "atomic publish batch commit is invalid";
     ATOMIC_PUBLISH_DUPLICATE = 400 10201 "atomic publish batch contains duplicate message id";
+    BATCH_PUBLISH_DISABLED = 400 10205 "batch publish is disabled";
+    BATCH_PUBLISH_PATTERN = 400 10206 "batch publish pattern is invalid";
+    BATCH_PUBLISH_ID = 400 10207 "batch publish ID is invalid";
+    BATCH_PUBLISH_UNKNOWN = 400 10208 "batch publish ID unknown";
     MIRROR_WITH_BATCHED = 400 10209 "stream mirrors can not also use batch publishing";
     ATOMIC_PUBLISH_TOO_MANY = 429 10210 "atomic publish too many inflight";
+    BATCH_PUBLISH_TOO_MANY = 429 10211 "batch publish too many inflight";
     MIRROR_CONSUMER = 400 10213 "stream mirror consumer config is invalid";
     SOURCE_CONSUMER = 400 10215 "stream source consumer config is invalid";
     SOURCE_CONSUMER_DUPLICATE = 400 10216 "duplicate stream source consumer detected";

@@ -19,15 +19,18 @@ pub(super) fn accepted(settings: &Settings, appended: &Appended) -> Bytes {
     Bytes::from(text)
 }
 
-/// A whole batch is stored; the sequence is that of its last message.
+/// A batch is stored; the sequence is that of its last message.
 pub(super) fn committed(
     settings: &Settings,
     appended: &Appended,
     batch: &str,
-    count: usize,
+    count: u64,
 ) -> Bytes {
     let mut text = settings.ack_start.clone();
     text.extend_from_slice(itoa::Buffer::new().format(appended.sequence).as_bytes());
+    if appended.duplicate {
+        text.extend_from_slice(b",\"duplicate\": true");
+    }
     let batch = serde_json::Value::from(batch);
     text.extend_from_slice(format!(",\"batch\":{batch},\"count\":{count}}}").as_bytes());
     Bytes::from(text)

@@ -1,6 +1,7 @@
 //! The headers that mean something to a stream, found in one pass. Names are compared with case, the first one wins.
 //! Not here: what they do.
 
+use super::time_to_live::TimeToLive;
 use crate::protocol::headers;
 use bytes::{Bytes, BytesMut};
 
@@ -17,7 +18,7 @@ pub(super) struct Headers<'a> {
     pub(super) expected_subject: Option<&'a [u8]>,
     pub(super) expected_message_id: Option<&'a [u8]>,
     pub(super) rollup: Option<&'a [u8]>,
-    pub(super) has_ttl: bool,
+    pub(super) time_to_live: Option<TimeToLive>,
     pub(super) has_increment: bool,
     pub(super) has_schedule: bool,
     pub(super) has_source: bool,
@@ -31,7 +32,7 @@ impl<'a> Headers<'a> {
             let Some(rest) = line.strip_prefix(b"Nats-") else { continue };
             let Some(colon) = memchr::memchr(b':', rest) else { continue };
             let Some((name, value)) = rest.split_at_checked(colon) else { continue };
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            let value = headers::value(value.get(1..).unwrap_or_default());
             if !value.is_empty() {
                 found.take(name, value);
             }
@@ -50,7 +51,7 @@ impl<'a> Headers<'a> {
             b"Expected-Last-Subject-Sequence-Subject" => set(&mut self.expected_subject, value),
             b"Expected-Last-Msg-Id" => set(&mut self.expected_message_id, value),
             b"Rollup" => set(&mut self.rollup, value),
-            b"TTL" => self.has_ttl = true,
+            b"TTL" => set(&mut self.time_to_live, TimeToLive::read(value)),
             b"Incr" => self.has_increment = true,
             b"Schedule" => self.has_schedule = true,
             b"Stream-Source" => self.has_source = true,
@@ -69,13 +70,16 @@ pub(super) fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok().filter(|_| is_digits)?.parse().ok()
 }
 
-/// The block without the code and text of a status line, which must not be stored.
+/// The block without the code and text of a status line, which must not be stored; nothing where that was all.
 pub(super) fn without_status(block: &Bytes) -> Bytes {
     let Some(rest) = block.strip_prefix(VERSION) else { return block.clone() };
     if rest.starts_with(b"\r\n") {
         return block.clone();
     }
     let Some(end) = memchr::memmem::find(rest, b"\r\n") else { return block.clone() };
+    if rest.get(end..) == Some(b"\r\n\r\n") {
+        return Bytes::new();
+    }
     let mut plain = BytesMut::with_capacity(block.len());
     plain.extend_from_slice(VERSION);
     plain.extend_from_slice(rest.get(end..).unwrap_or_default());
@@ -127,7 +131,7 @@ mod tests {
         for (block, expected) in [
             ("NATS/1.0\r\n\r\n", "NATS/1.0\r\n\r\n"),
             ("NATS/1.0 503\r\nK: V\r\n\r\n", "NATS/1.0\r\nK: V\r\n\r\n"),
-            ("NATS/1.0 100 Idle\r\n\r\n", "NATS/1.0\r\n\r\n"),
+            ("NATS/1.0 100 Idle\r\n\r\n", ""),
             ("NATS/1.0 1", "NATS/1.0 1"),
             ("", ""),
         ] {

@@ -2,14 +2,16 @@
 //!
 //! Runs on the publisher's task up to the append and on the engine's commit thread from there. Nothing here waits.
 //! A publisher that asked for an answer gets one, whatever happens, unless the stream says `no_ack`.
-//! Not here: what the engine checks itself (sequences, ids, limits).
+//! Not here: messages of batches (`atomic`, `fast`), what the engine checks itself (sequences, ids, limits).
 
 mod ack;
 mod atomic;
 mod budget;
+mod fast;
 mod headers;
 pub(crate) mod republish;
 mod settings;
+mod time_to_live;
 
 pub(crate) use budget::Budget;
 
@@ -18,12 +20,14 @@ use super::errors::{self, ApiError};
 use crate::routing::{Account, Handler, Message, Origin};
 use atomic::AtomicBatches;
 use bytes::Bytes;
+use fast::FastBatches;
 use headers::Headers;
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
 use settings::Settings;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock};
+use time_to_live::TimeToLive;
 
 /// Largest header block of a stored message.
 const HEADER_BYTES_MAX: usize = 65_535;
@@ -38,6 +42,7 @@ pub(crate) struct Publisher {
     stream: Arc<Stream>,
     settings: RwLock<Arc<Settings>>,
     atomic: Arc<AtomicBatches>,
+    fast: Arc<FastBatches>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -51,7 +56,8 @@ impl Publisher {
     ) -> Arc<Self> {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
         let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
-        Arc::new(Self { stream, settings, atomic, runtime })
+        let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
+        Arc::new(Self { stream, settings, atomic, fast, runtime })
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
@@ -60,14 +66,21 @@ impl Publisher {
         if !config.allow_atomic {
             self.atomic.clear();
         }
+        if !config.allow_batched {
+            self.fast.clear();
+        }
     }
     /// Drops the batches that are open: nothing is captured any more.
     pub(crate) fn abandon(&self) {
         self.atomic.clear();
+        self.fast.clear();
     }
 
     fn publish(&self, account: &Arc<Account>, message: &Message) {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if fast::is_fast(&message.reply) {
+            return self.fast.take(account, &settings, message);
+        }
         if let Some(id) = atomic::batch_id(message) {
             return self.atomic.take(account, &settings, message, id);
         }
@@ -122,6 +135,7 @@ impl Handler for Publisher {
             stream: self.stream.clone(),
             settings: RwLock::new(settings),
             atomic: self.atomic.clone(),
+            fast: self.fast.clone(),
             runtime: self.runtime.clone(),
         };
         let (account, message) = (account.clone(), message.clone());
@@ -170,7 +184,7 @@ fn with_headers(
     if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
         return Err(errors::EXPECTED_STREAM);
     }
-    if headers.has_ttl {
+    if headers.time_to_live == Some(TimeToLive::Some) {
         return Err(errors::TTL_DISABLED);
     }
     new.expect = expectations(stream, &headers, &new.subject)?;
@@ -178,6 +192,8 @@ fn with_headers(
         Some(errors::SCHEDULES_DISABLED)
     } else if headers.has_source {
         Some(errors::SOURCE_HEADER_REFUSED)
+    } else if headers.time_to_live == Some(TimeToLive::Invalid) {
+        Some(errors::TTL_INVALID)
     } else {
         None
     };

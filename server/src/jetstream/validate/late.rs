@@ -32,7 +32,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
         (unbuilt.subject_delete_marker_ttl != 0, "subject_delete_marker_ttl"),
         (unbuilt.allow_msg_counter, "allow_msg_counter"),
         (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
-        (unbuilt.allow_batched, "allow_batched"),
         (unbuilt.is_persisted_late, "persist_mode async"),
         (config.retention == Retention::Interest, "interest retention"),
         (origins().any(|origin| origin.external.is_some()), "an external origin"),

@@ -11,6 +11,7 @@ fn create(streams: &Streams, body: &str) -> Result<StreamConfig, ApiError> {
     let request = parse(body.as_bytes(), true)?;
     before_create(&request.config.name, &request.config)?;
     let config = check(&request, &|name| streams.get(name).cloned())?;
+    replicas(&config)?;
     unusable_filters(&config)?;
     Ok(config)
 }
@@ -421,7 +422,8 @@ fn sources() {
             ),
             (
                 r#"{"name":"S","sources":[{"name":"A","consumer":{"name":"d","deliver_subject":"x"}},
-            {"name":"L","consumer":{"name":"d","deliver_subject":"y"}}]}"#,
+            {"name":"A","filter_subject":"","consumer":{"name":"d","deliver_subject":"y"},
+            "subject_transforms":[{"src":"a","dest":"b"}]}]}"#,
                 (400, 10216),
                 "duplicate stream source consumer detected",
             ),
@@ -446,6 +448,11 @@ fn defaults_are_filled_in() {
         (r#"{"name":"P"}"#, "num_replicas", json!(1)),
         (r#"{"name":"P"}"#, "metadata", json!({"_nats.req.level": "0"})),
         (r#"{"name":"P","allow_atomic":true}"#, "metadata", json!({"_nats.req.level": "2"})),
+        (
+            r#"{"name":"P","allow_atomic":true,"allow_batched":true}"#,
+            "metadata",
+            json!({"_nats.req.level": "4"}),
+        ),
         (
             r#"{"name":"P","metadata":{"_nats.req.level":"3","_nats.ver":"1"}}"#,
             "metadata",

@@ -6,6 +6,7 @@
 
 use super::super::headers::Headers;
 use super::super::settings::Settings;
+use super::super::time_to_live::TimeToLive;
 use super::super::{HEADER_BYTES_MAX, expectations, unmet};
 use super::staging::Member;
 use crate::jetstream::errors::{self, ApiError};
@@ -81,7 +82,8 @@ fn plain(settings: &Settings, member: &Member, headers: &Headers<'_>) -> Result<
         (member.headers.len() > HEADER_BYTES_MAX, errors::HEADERS_EXCEED_MAXIMUM),
         (headers.has_increment, errors::COUNTERS_DISABLED),
         (is_other_stream, errors::EXPECTED_STREAM),
-        (headers.has_ttl, errors::TTL_DISABLED),
+        (headers.time_to_live == Some(TimeToLive::Some), errors::TTL_DISABLED),
+        (headers.time_to_live == Some(TimeToLive::Invalid), errors::TTL_INVALID),
     ];
     let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
     found.map_or(Ok(()), |(_, error)| Err(error))

@@ -126,7 +126,8 @@ impl AtomicBatches {
     fn append(&self, publish: Publish<'_>, news: Vec<NewMessage>, id: &[u8]) {
         let Publish { account, settings, reply } = publish;
         let (account, settings) = (account.clone(), settings.clone());
-        let (id, count) = (String::from_utf8_lossy(id).into_owned(), news.len());
+        let count = u64::try_from(news.len()).unwrap_or(u64::MAX);
+        let id = String::from_utf8_lossy(id).into_owned();
         let again = settings.republish.iter().flat_map(|republish| {
             news.iter().map(|new| {
                 republish.look_up(&self.stream, &new.subject, u64::MAX);
@@ -144,8 +145,7 @@ impl AtomicBatches {
                 account.send(&ack::message(reply, payload));
             }
             if let (Some(republish), Ok(last)) = (&settings.republish, &result) {
-                let before = u64::try_from(count).unwrap_or(u64::MAX);
-                let sequences = last.sequence.saturating_sub(before).saturating_add(1)..;
+                let sequences = last.sequence.saturating_sub(count).saturating_add(1)..;
                 for (stored, sequence) in again.iter().zip(sequences) {
                     let appended = Appended { sequence, ..*last };
                     republish.send(&account, &settings.name, stored, &appended);

@@ -5,7 +5,7 @@
 //! open batch holds is bounded in members, in bytes and in time, and accounted for in the budget.
 //! Not here: what the members' headers ask for (`check`), who is told (`atomic`).
 
-use super::super::budget::{Budget, Claim};
+use super::super::budget::{Budget, Claim, Kind};
 use crate::jetstream::advisory::Abandoned;
 use crate::jetstream::errors::{self, ApiError};
 use bytes::Bytes;
@@ -162,7 +162,7 @@ impl Staging {
                 false => errors::ATOMIC_PUBLISH_INCOMPLETE,
             });
         }
-        let claim = (self.open.len() < OPEN_MAX).then(|| self.budget.open_atomic()).flatten();
+        let claim = (self.open.len() < OPEN_MAX).then(|| self.budget.open(Kind::Atomic)).flatten();
         let claim = claim.ok_or(errors::ATOMIC_PUBLISH_TOO_MANY)?;
         Ok(OpenBatch { members: Vec::new(), claim, deadline: now + IDLE_MAX })
     }
