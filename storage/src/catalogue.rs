@@ -269,3 +269,7 @@ fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "catalogue_test.rs"]
+mod tests;
