@@ -118,7 +118,8 @@ impl Graph {
         if !nodes.is_empty() {
             picture.do_it(false, false, false, &mut writer);
         }
-        Ok(writer.finalize())
+        // Black on whatever is behind it could not be read.
+        Ok(writer.finalize().replacen("<svg ", "<svg style=\"background:white\" ", 1))
     }
 }
 

@@ -210,7 +210,7 @@ async fn walk_through(connection: &Connection, load: &Load) -> Result<()> {
 }
 
 fn title(text: &str) -> Result<()> {
-    screen::line(format_args!("\n=== {text}\n"))
+    screen::line(format_args!("=== {text}\n"))
 }
 
 /// Shows a command and runs it.
