@@ -12,6 +12,14 @@ use thiserror::Error;
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigError(pub Vec<Refusal>);
 
+/// Options from text that stands in for a file, without environment variables: for fuzz targets.
+#[cfg(feature = "testing")]
+pub fn from_text(text: &str) -> Result<Options, ConfigError> {
+    let map = parser::parse_text(text, Path::new("server.conf"), &|_| None)
+        .map_err(|refusal| ConfigError(vec![refusal]))?;
+    keys::options(&map).map(|(options, _)| options).map_err(ConfigError)
+}
+
 /// Options from a file.
 pub fn load(path: &Path) -> Result<Options, ConfigError> {
     let environment = |name: &str| std::env::var(name).ok();

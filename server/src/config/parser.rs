@@ -8,6 +8,8 @@
 
 use super::tree::{Entry, Map, Node, Place, Refusal, Value};
 use super::value;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,12 +37,16 @@ pub(super) fn parse_text(text: &str, path: &Path, environment: Environment<'_>) 
     Ok(scopes.pop().unwrap_or_default())
 }
 
+/// The size is looked at while reading: a device says it has none and never ends.
 fn read(path: &Path) -> std::result::Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| format!("cannot read it: {error}"))?;
-    if metadata.len() > FILE_BYTES_MAX {
+    let mut text = String::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        .map_err(|error| format!("cannot read it: {error}"))?;
+    if read as u64 > FILE_BYTES_MAX {
         return Err(format!("larger than {FILE_BYTES_MAX} bytes"));
     }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read it: {error}"))
+    Ok(text)
 }
 
 struct Parser<'a> {

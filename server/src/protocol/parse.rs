@@ -153,16 +153,15 @@ pub fn parse(input: &[u8], limits: Limits) -> Result<Parsed, ProtocolError> {
         }
         _ => {}
     }
-    let Some(newline) = memchr::memchr(b'\n', input) else {
-        if input.len().saturating_sub(verb_bytes + 1) > limits.control_line_bytes_max {
-            return Err(ProtocolError::ControlLine);
-        }
-        return Ok(more(input));
-    };
-    let rest = trim(input, Span { start: verb_bytes, end: newline });
-    if rest.len() > limits.control_line_bytes_max {
+    let newline = memchr::memchr(b'\n', input);
+    let line = input.get(verb_bytes..newline.unwrap_or(input.len())).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // One byte more, because the one that ends the verb does not count.
+    if line.len() > limits.control_line_bytes_max + 1 {
         return Err(ProtocolError::ControlLine);
     }
+    let Some(newline) = newline else { return Ok(more(input)) };
+    let rest = trim(input, Span { start: verb_bytes, end: newline });
     let operation = match verb {
         Verb::Ping => Operation::Ping,
         Verb::Pong => Operation::Pong,
@@ -237,10 +236,14 @@ impl Line {
 }
 
 /// Splits the control line that goes on at `from` at white space, in one pass; none while its end is not there.
+/// Each byte is judged by its place alone, so that the verdict does not depend on how the bytes came.
 fn scan(input: &[u8], from: usize, limits: Limits) -> Result<Option<Line>, ProtocolError> {
     let mut line = Line::default();
     let mut start = None;
-    for (offset, byte) in input.get(from..).unwrap_or_default().iter().enumerate() {
+    // The first place that only the end of the line may have; the byte after the verb does not count.
+    let over = from + 1 + limits.control_line_bytes_max;
+    let within = input.get(from..input.len().min(over + 1)).unwrap_or_default();
+    for (offset, byte) in within.iter().enumerate() {
         let at = from + offset;
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {
@@ -248,10 +251,6 @@ fn scan(input: &[u8], from: usize, limits: Limits) -> Result<Option<Line>, Proto
                     line.push(Span { start, end: at })?;
                 }
                 if *byte == b'\n' {
-                    let last = line.arguments().last().map_or(from, |part| part.end);
-                    if last.saturating_sub(from + 1) > limits.control_line_bytes_max {
-                        return Err(ProtocolError::ControlLine);
-                    }
                     line.bytes = at + 1;
                     return Ok(Some(line));
                 }
@@ -260,10 +259,14 @@ fn scan(input: &[u8], from: usize, limits: Limits) -> Result<Option<Line>, Proto
             _ => {}
         }
     }
-    if input.len().saturating_sub(from + 1) > limits.control_line_bytes_max {
-        return Err(ProtocolError::ControlLine);
+    match input.get(over..).unwrap_or_default() {
+        [] | [b'\r'] => Ok(None),
+        [b'\r', b'\n', ..] => {
+            line.bytes = over + 2;
+            Ok(Some(line))
+        }
+        _ => Err(ProtocolError::ControlLine),
     }
-    Ok(None)
 }
 
 fn size(digits: &[u8]) -> Option<usize> {

@@ -103,6 +103,29 @@ fn refusals() {
     }
 }
 
+/// Where the limit of a control line lies, with and without white space at its end.
+#[test]
+fn control_lines() {
+    let limit = LIMITS.control_line_bytes_max;
+    let subject = "a".repeat(limit - 2);
+    for (rest, spaces, expected) in [
+        (format!("{subject} 1"), 0, format!("sub {subject}||1")),
+        (format!("{subject}a 1"), 0, "maximum control line exceeded".to_owned()),
+        ("a 1".to_owned(), limit - 3, "sub a||1".to_owned()),
+        ("a 1".to_owned(), limit - 2, "maximum control line exceeded".to_owned()),
+        ("a 1 2 3 4".to_owned(), limit, "Malformed Arguments".to_owned()),
+    ] {
+        for end in ["\n", "\r\n"] {
+            check(&format!("SUB {rest}{}{end}", " ".repeat(spaces)), &expected);
+        }
+    }
+    for (spaces, expected) in [(limit, "connect "), (limit + 1, "maximum control line exceeded")] {
+        for end in ["\n", "\r\n"] {
+            check(&format!("CONNECT {}{end}", " ".repeat(spaces)), expected);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_an_answer(input in proptest::collection::vec(any::<u8>(), 0..300)) {
