@@ -1,6 +1,11 @@
 //! The client commands as processes, against nats-server where it is found and against this program's own server.
 //! Not here: what is printed to the letter (unit tests of `cli`), questions on a terminal (`cli::stream::prompts`).
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -30,7 +35,9 @@ fn against_both(test: fn(&Path)) {
     test(Path::new(HEADWATER));
     match nats_server() {
         Some(program) => test(&program),
-        None => println!("skipped for nats-server: it is not in PATH, nor in {NATS_SERVER_VARIABLE}"),
+        None => {
+            println!("skipped for nats-server: it is not in PATH, nor in {NATS_SERVER_VARIABLE}")
+        }
     }
 }
 
@@ -232,7 +239,8 @@ fn changes() {
         let server = Server::start(program, &[]);
         let limits = ["--max-msgs", "10", "--max-age", "1h", "--max-bytes", "1MiB"];
         let add = ["stream", "add", "A", "--subjects", "a,b", "--subjects", "c", "--json"];
-        let made: Value = serde_json::from_str(&server.run(&[&add, limits.as_slice()].concat())).unwrap();
+        let made: Value =
+            serde_json::from_str(&server.run(&[&add, limits.as_slice()].concat())).unwrap();
         let config = &made["config"];
         assert_eq!(config["subjects"], serde_json::json!(["a", "b", "c"]));
         assert_eq!(config["max_bytes"], 1 << 20);
@@ -242,7 +250,8 @@ fn changes() {
         let said = server.fail(&edit);
         assert!(said.contains("cannot ask for confirmation without a terminal"), "{said}");
         let said = server.run(&[&edit, ["--dry-run"].as_slice()].concat());
-        let expected = "- deny_delete: false\n+ deny_delete: true\n- max_msgs: 10\n+ max_msgs: 20\n";
+        let expected =
+            "- deny_delete: false\n+ deny_delete: true\n- max_msgs: 10\n+ max_msgs: 20\n";
         assert!(said.contains(expected), "{said}");
         assert_eq!(server.info("A")["config"]["max_msgs"], 10);
         let said = server.run(&[&edit, ["-f"].as_slice()].concat());
@@ -259,8 +268,14 @@ fn mistakes() {
     against_both(|program| {
         let server = Server::start(program, &[]);
         for (line, expected) in [
-            (&["s", "add", "A", "--source", "A", "--defaults"][..], "could not create Stream: detected cycle (10052)"),
-            (&["s", "add", "A", "--mirror", "B", "--subjects", "b"], "mirrors cannot listen for messages on subjects"),
+            (
+                &["s", "add", "A", "--source", "A", "--defaults"][..],
+                "could not create Stream: detected cycle (10052)",
+            ),
+            (
+                &["s", "add", "A", "--mirror", "B", "--subjects", "b"],
+                "mirrors cannot listen for messages on subjects",
+            ),
             (&["s", "add", "A"], "a stream needs --subjects"),
             (&["s", "add", "A.B", "--defaults"], "invalid value 'A.B'"),
             (&["s", "add", "A", "--subjects", "a", "--max-age", "x"], "\"x\" is not a duration"),
@@ -277,7 +292,10 @@ fn mistakes() {
             assert!(first.is_some_and(|line| line.contains(expected)), "{line:?}: {said}");
         }
         let said = server.fail(&["-s", "nats://127.0.0.1:1", "s", "ls"]);
-        assert!(said.starts_with("headwater: error: could not connect to nats://127.0.0.1:1: "), "{said}");
+        assert!(
+            said.starts_with("headwater: error: could not connect to nats://127.0.0.1:1: "),
+            "{said}"
+        );
     });
 }
 
@@ -299,8 +317,7 @@ fn publishing_and_listening() {
     against_both(|program| {
         let server = Server::start(program, &[]);
         let mut listener = server.command(&["sub", "foo.>", "--count", "3"]);
-        let mut listener =
-            listener.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut listener = listener.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut notes = BufReader::new(listener.stderr.take().unwrap());
         let mut note = String::new();
         notes.read_line(&mut note).unwrap();

@@ -642,7 +642,7 @@ fn damage_under_an_open_volume_is_found_when_it_is_read() {
         let lost = stream.state().lost.sequences;
         for at in &kept.held {
             let is_lost = lost.iter().any(|(first, last)| (first..=last).contains(&at));
-            assert_eq!(messages.get(at).is_some(), !is_lost, "{at}: {lost:?}");
+            assert_eq!(messages.contains_key(at), !is_lost, "{at}: {lost:?}");
             assert!(messages.get(at).is_none_or(|found| *found == kept.ever[at].1));
         }
         let appended = now(stream.append(message("new", b"goes on"))).unwrap();
