@@ -92,8 +92,10 @@ pub struct RecoveryReport {
 enum Named {
     /// A stream.
     Stream(Arc<Stream>),
-    /// One that is being made or removed, or that cannot be opened.
+    /// One that is being made or removed.
     Reserved,
+    /// One that cannot be opened; its log.
+    Unreadable(LogId),
 }
 
 type Names = Mutex<BTreeMap<String, Named>>;
@@ -244,34 +246,39 @@ impl Volume {
         all_streams(&self.names)
     }
 
-    /// Deletes a stream with its files; durable on return. Tails of it end with `Closed`.
+    /// Deletes a stream with its files, also one that cannot be opened; durable on return. Tails of it end with `Closed`.
     pub async fn delete_stream(&self, name: &str) -> Result<()> {
-        let stream = {
+        let named = {
             let mut names = self.names();
             match names.get_mut(name) {
-                Some(named @ Named::Stream(_)) => std::mem::replace(named, Named::Reserved),
-                _ => return Err(Error::StreamNotFound(name.to_owned())),
+                Some(named) => std::mem::replace(named, Named::Reserved),
+                None => return Err(Error::StreamNotFound(name.to_owned())),
             }
         };
-        let Named::Stream(stream) = stream else {
-            return Err(Error::StreamNotFound(name.to_owned()));
+        let id = match &named {
+            Named::Stream(stream) => LogId(stream.incarnation().0),
+            Named::Unreadable(id) => *id,
+            Named::Reserved => return Err(Error::StreamNotFound(name.to_owned())),
         };
         let reserved = Reservation { names: &self.names, name };
-        if stream.core().is_in_memory() {
+        if let Named::Stream(stream) = &named
+            && stream.core().is_in_memory()
+        {
             stream.end();
             return Ok(());
         }
-        let id = LogId(stream.incarnation().0);
         let environment = &self.environment;
         let removed = match environment.catalogue.remove(id) {
             Ok(submitted) => submitted.wait(environment).await,
             Err(error) => Err(error),
         };
         if let Err(error) = removed {
-            reserved.keep(Named::Stream(stream));
+            reserved.keep(named);
             return Err(error);
         }
-        stream.end();
+        if let Named::Stream(stream) = &named {
+            stream.end();
+        }
         self.housekeeper
             .run(move |environment| {
                 environment.store.remove_log(id)?;
@@ -354,7 +361,7 @@ fn all_streams(names: &Names) -> Vec<Arc<Stream>> {
     let names = names.lock().unwrap_or_else(PoisonError::into_inner);
     let streams = names.values().filter_map(|named| match named {
         Named::Stream(stream) => Some(Arc::clone(stream)),
-        Named::Reserved => None,
+        Named::Reserved | Named::Unreadable(_) => None,
     });
     streams.collect()
 }
@@ -435,7 +442,7 @@ fn open_stream(
         Ok(stream) => Named::Stream(stream),
         Err(error) => {
             report.unreadable_streams.push((name, error));
-            Named::Reserved
+            Named::Unreadable(id)
         }
     }
 }
@@ -511,3 +518,6 @@ fn stray_config(
         }
     }
 }
+
+#[cfg(test)]
+mod volume_test;
