@@ -12,6 +12,7 @@
 mod checkpoint;
 mod commit;
 mod drive;
+mod old_files;
 mod replay;
 mod ring;
 mod round;

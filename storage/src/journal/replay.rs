@@ -19,7 +19,8 @@
 //! Not here: what is good in a segment (`log::open`).
 
 use super::{
-    ring::{FILES_MIN, JOURNAL_DIRECTORY, journal_files, journal_path},
+    old_files::{FoundRound, OldFile, broken_files, find_rounds, old_files, volume_of},
+    ring::{JOURNAL_DIRECTORY, journal_path},
     slots::SlotsRead,
 };
 use crate::{
@@ -27,11 +28,8 @@ use crate::{
     disk::{Disk, DiskFile, OpenMode},
     format::{
         checkpoint::{JournalPlace, LogEnd},
-        checksum,
-        journal_file::{JOURNAL_FILE_BLOCK_BYTES, JournalFileHeader},
-        journal_round::{
-            self, ENTRY_FLAG_IN_SEGMENT, EntryHeader, ROUND_HEADER_BYTES, RoundHeader,
-        },
+        journal_file::JOURNAL_FILE_BLOCK_BYTES,
+        journal_round::{self, ENTRY_FLAG_IN_SEGMENT, EntryHeader, RoundHeader},
         segment_header::SegmentId,
     },
     log::{LogId, Position, SegmentNumber},
@@ -41,8 +39,6 @@ use crate::{
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-/// Rounds begin at multiples of this.
-const STEP_BYTES: u64 = 4096;
 /// The lower part of a use number counts uses within one opening of the volume, the upper part openings.
 pub(crate) const USES_PER_OPENING: u64 = 1 << 32;
 
@@ -84,39 +80,6 @@ fn decide(expected: u64, whole: bool, next_file: bool, later_durable: Option<u64
     }
 }
 
-/// A journal file as it was found.
-struct OldFile {
-    number: u32,
-    bytes: u64,
-    file: Arc<dyn DiskFile>,
-    /// The first round in it.
-    first: Option<RoundHeader>,
-}
-
-impl OldFile {
-    fn header_at(&self, seed: u32, offset: u64) -> Result<Option<RoundHeader>> {
-        let mut bytes = [0; ROUND_HEADER_BYTES];
-        self.read(&mut bytes, offset)?;
-        let header = RoundHeader::decode(seed, &bytes);
-        Ok(header.filter(|header| offset.saturating_add(header.round_bytes()) <= self.bytes))
-    }
-
-    /// The entries of a round, where their checksum is right.
-    fn body(&self, header: &RoundHeader, offset: u64) -> Result<Option<Vec<u8>>> {
-        let mut body = vec![0; header.body_bytes as usize];
-        self.read(&mut body, offset + ROUND_HEADER_BYTES as u64)?;
-        Ok((checksum(0, &body) == header.body_crc).then_some(body))
-    }
-
-    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        let path = journal_path(self.number);
-        self.file
-            .read_at(bytes, offset)
-            .map(drop)
-            .map_err(|error| Error::io(format!("read {} at {offset}", path.display()), error))
-    }
-}
-
 /// Replays the journal of a volume.
 pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> {
     let mut redone = Redone::default();
@@ -139,10 +102,10 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     let mut reader = Reader { disk, files, rounds, seed, segments, redone };
     let is_closed = slots.newest && slots.checkpoint.as_ref().is_some_and(|found| found.closed);
     if !is_closed {
-        reader.find_rounds()?;
+        reader.rounds = find_rounds(&reader.files, seed)?;
     }
     if slots.checkpoint.is_some() {
-        reader.note_broken_files()?;
+        reader.redone.damage.extend(broken_files(&reader.files)?);
     }
     let start = slots.checkpoint.as_ref().map(|checkpoint| checkpoint.start);
     if let Some(checkpoint) = &slots.checkpoint {
@@ -173,29 +136,6 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
         take_all_for_durable(disk, synced, &mut reader.redone)?;
     }
     reader.finish(start)
-}
-
-fn old_files(disk: &Arc<dyn Disk>) -> Result<Vec<OldFile>> {
-    let mut files = Vec::new();
-    for number in journal_files(disk.as_ref())? {
-        let path = journal_path(number);
-        let failed = |error| Error::io(format!("open {}", path.display()), error);
-        let file = disk.open(&path, OpenMode::Read).map_err(failed)?;
-        let bytes = file.len().map_err(failed)?;
-        files.push(OldFile { number, bytes, file, first: None });
-    }
-    Ok(files)
-}
-
-fn volume_of(files: &[OldFile]) -> Result<Option<u128>> {
-    for file in files {
-        let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
-        file.read(&mut block, 0)?;
-        if let Ok(header) = JournalFileHeader::decode(&block) {
-            return Ok(Some(header.volume));
-        }
-    }
-    Ok(None)
 }
 
 /// Every byte that a log holds counts as durable from now on: it is synced, and none of it is cut.
@@ -230,14 +170,6 @@ fn take_all_for_durable(
         *known = LogEnd { position: known.position, ..end.max(*known) };
     }
     Ok(())
-}
-
-/// A round whose header is whole.
-struct FoundRound {
-    header: RoundHeader,
-    /// Index of the file.
-    file: usize,
-    offset: u64,
 }
 
 struct Reader<'a> {
@@ -336,21 +268,6 @@ impl Reader<'_> {
         Ok(durable.zip(next))
     }
 
-    /// Finds all rounds that have a whole header, in order.
-    fn find_rounds(&mut self) -> Result<()> {
-        for (index, file) in self.files.iter().enumerate() {
-            let mut offset = JOURNAL_FILE_BLOCK_BYTES;
-            while offset < file.bytes {
-                if let Some(header) = file.header_at(self.seed, offset)? {
-                    self.rounds.push(FoundRound { header, file: index, offset });
-                }
-                offset += STEP_BYTES;
-            }
-        }
-        self.rounds.sort_unstable_by_key(|found| (found.header.use_number, found.header.round));
-        Ok(())
-    }
-
     /// Whether the journal has gone on since the checkpoint, so that it does not start there any more.
     fn is_stale(&self, start: JournalPlace) -> bool {
         let opening = start.use_number / USES_PER_OPENING;
@@ -360,28 +277,6 @@ impl Reader<'_> {
             || file.is_none_or(|file| {
                 file.first.is_some_and(|first| first.use_number > start.use_number)
             })
-    }
-
-    /// Names journal files that are missing or not whole: they get their names when they are.
-    fn note_broken_files(&mut self) -> Result<()> {
-        let end = self.files.iter().map(|file| file.number.saturating_add(1)).max().unwrap_or(0);
-        for number in 0..end.max(FILES_MIN) {
-            let path = journal_path(number);
-            let Some(file) = self.file(number) else {
-                self.redone.damage.push(format!("{}: the file is missing", path.display()));
-                continue;
-            };
-            let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
-            file.read(&mut block, 0)?;
-            let what = match JournalFileHeader::decode(&block) {
-                Ok(header) if header.number != number => "it is another file",
-                Ok(header) if header.file_bytes != file.bytes => "it has another length",
-                Ok(_) => continue,
-                Err(what) => what,
-            };
-            self.redone.damage.push(format!("{} at 0: {what}", path.display()));
-        }
-        Ok(())
     }
 
     /// Redoes every readable round of the newest opening, in order.

@@ -1,0 +1,161 @@
+//! Streams found when a volume is opened: those of the catalogue, and those that only their own logs speak of.
+//!
+//! Invariants: nothing is removed because what would speak of it cannot be read.
+//! Not here: how a stream is built from its log (`stream::replay`).
+
+use super::{Named, RecoveryReport};
+use crate::{
+    Error, Result, Stream, StreamConfig,
+    catalogue::CATALOGUE_LOG,
+    log::LogId,
+    stream::{environment::Environment, log_options, replay::Rebuild, stored::StoredConfig},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Opens a stream that the catalogue has. One that cannot be opened keeps its name and its files.
+pub(super) fn open_known(
+    environment: &Arc<Environment>,
+    stored: &StoredConfig,
+    catalogue_is_whole: bool,
+    report: &mut RecoveryReport,
+) -> Named {
+    let mut stored = stored.clone();
+    // What damage took may have been the newest configuration, and an older one may have limits that remove messages.
+    if !catalogue_is_whole && let Some(newer) = config_in_log(environment, &stored) {
+        report.damage.push(format!(
+            "{}: its configuration is the one of its log, the catalogue has another",
+            stored.name()
+        ));
+        if let Err(error) = environment.catalogue.put(newer.clone()) {
+            report.damage.push(format!("{}: {error}", stored.name()));
+        }
+        stored = newer;
+    }
+    open_stream(environment, &stored, report)
+}
+
+/// The configuration that an undamaged log has, where it is not the one given.
+fn config_in_log(environment: &Arc<Environment>, stored: &StoredConfig) -> Option<StoredConfig> {
+    let id = LogId(stored.incarnation().0);
+    if !environment.store.list_logs().is_ok_and(|logs| logs.contains(&id)) {
+        return None;
+    }
+    let options = log_options(&stored.config(), environment.sync, environment.segment_bytes);
+    let mut rebuild = Rebuild::new(std::time::Duration::ZERO, environment.now());
+    let log = environment.store.open_log(id, options, &mut |event| rebuild.event(event)).ok()?;
+    drop(log);
+    let found = rebuild.config().filter(|found| {
+        found.incarnation() == stored.incarnation() && found.name() == stored.name()
+    })?;
+    let found = found.clone();
+    (found != *stored && rebuild.damage().is_empty()).then_some(found)
+}
+
+fn open_stream(
+    environment: &Arc<Environment>,
+    stored: &StoredConfig,
+    report: &mut RecoveryReport,
+) -> Named {
+    let config = stored.config();
+    let now = environment.now();
+    let mut rebuild = Rebuild::new(config.dedup_window, now);
+    let options = log_options(&config, environment.sync, environment.segment_bytes);
+    let id = LogId(stored.incarnation().0);
+    let there = environment.store.list_logs().map(|logs| logs.contains(&id));
+    let opened = match there {
+        Ok(true) => environment.store.open_log(id, options, &mut |event| rebuild.event(event)),
+        Ok(false) => Err(Error::Damaged {
+            place: format!("{:032x}", id.0),
+            what: "the directory of the stream's log is missing".into(),
+        }),
+        Err(error) => Err(error),
+    };
+    let damage = rebuild.damage();
+    report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
+    let name = config.name.clone();
+    let opened = opened.and_then(|log| {
+        let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
+        let stream = Stream::new(environment, core);
+        stream.begin(now)?;
+        Ok(stream)
+    });
+    match opened {
+        Ok(stream) => Named::Stream(stream),
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            Named::Unreadable(id)
+        }
+    }
+}
+
+/// Looks at logs that no entry of the catalogue speaks of: one whose stream was removed goes, and so does one that never
+/// held anything; one that says which stream it is is taken up again; any other is kept and reported.
+pub(super) fn take_up_strays(
+    environment: &Arc<Environment>,
+    names: &mut BTreeMap<String, Named>,
+    report: &mut RecoveryReport,
+) -> Result<()> {
+    let known: Vec<LogId> =
+        environment.catalogue.streams().iter().map(|s| LogId(s.incarnation().0)).collect();
+    for id in environment.store.list_logs()? {
+        if id == CATALOGUE_LOG || known.contains(&id) {
+            continue;
+        }
+        if environment.catalogue.was_removed(id) {
+            environment.store.remove_log(id)?;
+            environment.catalogue.forget(id);
+            continue;
+        }
+        let Some(stored) = stray_config(environment, id, report)? else { continue };
+        let name = stored.name().to_owned();
+        if names.contains_key(&name) {
+            report
+                .damage
+                .push(format!("{name}: log {:032x} is of another stream of that name", id.0));
+            continue;
+        }
+        report.damage.push(format!("{name}: taken up from its log, the catalogue lacks it"));
+        let named = open_stream(environment, &stored, report);
+        names.insert(name, named);
+        environment.catalogue.put(stored)?;
+    }
+    environment.catalogue.forget_all_but(&environment.store.list_logs()?);
+    Ok(())
+}
+
+/// What the log of a stray says of its stream. A log that never held a record is removed: its stream was not acknowledged.
+fn stray_config(
+    environment: &Arc<Environment>,
+    id: LogId,
+    report: &mut RecoveryReport,
+) -> Result<Option<StoredConfig>> {
+    let options =
+        log_options(&StreamConfig::default(), environment.sync, environment.segment_bytes);
+    let mut rebuild = Rebuild::new(std::time::Duration::ZERO, environment.now());
+    let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
+    let name = format!("log {:032x}", id.0);
+    let log = match opened {
+        Ok(log) => log,
+        Err(error) => {
+            report.unreadable_streams.push((name, error));
+            return Ok(None);
+        }
+    };
+    let config = rebuild.config().cloned().filter(|config| config.incarnation().0 == id.0);
+    let is_empty = log.committed().0 == 0 && rebuild.damage().is_empty();
+    drop(log);
+    match config {
+        Some(config) => Ok(Some(config)),
+        None if is_empty => {
+            environment.store.remove_log(id)?;
+            Ok(None)
+        }
+        None => {
+            let what = "no entry of the catalogue and no record in it says which stream it is";
+            report
+                .unreadable_streams
+                .push((name.clone(), Error::Damaged { place: name, what: what.into() }));
+            Ok(None)
+        }
+    }
+}
