@@ -149,8 +149,11 @@ fn check(seed: u64, crash_at: u64, again_at: u64, history: &[Seen], config: &Str
     let count = history.len() as u64 - 1;
     let acknowledged = Life { disk: &disk, clock: &clock, seed }.until_crash(config, count);
     let operations = disk.operations();
-    let mut disk =
-        if crash_at % 3 == 0 { disk.kill(seed ^ crash_at) } else { disk.restart(seed ^ crash_at) };
+    let mut disk = if crash_at.is_multiple_of(3) {
+        disk.kill(seed ^ crash_at)
+    } else {
+        disk.restart(seed ^ crash_at)
+    };
     // The power goes off during recovery too.
     disk.crash_at(again_at);
     if open(&disk, &clock).is_err() {

@@ -210,20 +210,31 @@ impl Damage {
         text
     }
 
+    /// Makes it; of files that earlier damage removed or cut, what is still there.
     fn make(&self, rest: &Rest, disk: &SimulatedDisk) {
+        let there = disk.paths();
+        if !self.files().iter().all(|file| there.contains(file)) {
+            return;
+        }
         match self {
             Self::Flip { file, at, with } => {
                 let mut bytes = content(disk, file);
-                bytes[*at] ^= with;
+                if let Some(byte) = bytes.get_mut(*at) {
+                    *byte ^= with;
+                }
                 replace(disk, file, &bytes);
             }
             Self::Zero { file, at, len } => {
                 let mut bytes = content(disk, file);
                 let end = (at + len).min(bytes.len());
-                bytes[*at..end].fill(0);
+                bytes[(*at).min(end)..end].fill(0);
                 replace(disk, file, &bytes);
             }
-            Self::Cut { file, at } => replace(disk, file, &content(disk, file)[..*at]),
+            Self::Cut { file, at } => {
+                let mut bytes = content(disk, file);
+                bytes.truncate(*at);
+                replace(disk, file, &bytes);
+            }
             Self::Remove(files) => {
                 for file in files {
                     disk.remove_file(file).unwrap();
@@ -429,10 +440,60 @@ fn damage_under_an_open_volume_is_found_when_it_is_read() {
         let lost = stream.state().lost.sequences;
         for at in &kept.held {
             let is_lost = lost.iter().any(|(first, last)| (first..=last).contains(&at));
-            assert_eq!(messages.get(at).is_some(), !is_lost, "{at}: {lost:?}");
+            assert_eq!(messages.contains_key(at), !is_lost, "{at}: {lost:?}");
             assert!(messages.get(at).is_none_or(|found| *found == kept.ever[at].1));
         }
         let appended = now(stream.append(message("new", b"goes on"))).unwrap();
         assert_eq!(stream.get(appended.sequence).unwrap().payload, b"goes on"[..]);
+    }
+}
+
+/// Any damage of some file.
+fn any_damage(rest: &Rest, random: &mut Random) -> Damage {
+    let some =
+        |random: &mut Random| rest.files[random.below(rest.files.len() as u64) as usize].1.clone();
+    let file = some(random);
+    let at = offsets(&rest.now[&file], random, 40).into_iter().next().unwrap_or(0);
+    match random.below(8) {
+        0..3 => Damage::Flip { file, at, with: 1 + random.below(255) as u8 },
+        3 => Damage::Zero { file, at, len: 1 + random.below(5000) as usize },
+        4 => Damage::Cut { file, at },
+        5 => Damage::Remove(vec![file]),
+        6 => Damage::Swap(file, some(random)),
+        _ if rest.older.contains_key(&file) => Damage::Older(file),
+        _ => Damage::Cut { file, at: 0 },
+    }
+}
+
+#[test]
+fn several_pieces_of_damage_at_once_never_give_wrong_bytes() {
+    for (seed, end) in (first_seed() + 30..).zip(ENDS) {
+        let rest = rest(seed, end);
+        let mut random = Random::new(seed);
+        for _ in 0..120 {
+            let disk = rest.copy();
+            let pieces: Vec<_> =
+                (0..2 + random.below(4)).map(|_| any_damage(&rest, &mut random)).collect();
+            let labels: Vec<_> = pieces.iter().map(|piece| piece.label(&rest)).collect();
+            let _told = OnPanic(format!("{labels:#?}"));
+            for piece in &pieces {
+                piece.make(&rest, &disk);
+            }
+            let clock = TestClock::default();
+            clock.advance(2_000_000);
+            let volume = open(&disk, &clock).unwrap();
+            for (name, kept) in &rest.streams {
+                let Some(stream) = volume.stream(name) else { continue };
+                for (at, found) in served(&stream, kept.last) {
+                    assert_eq!(
+                        Some(&found),
+                        kept.ever.get(&at).map(|(_, stored)| stored),
+                        "{name}"
+                    );
+                }
+                let appended = now(stream.append(message("new", b"goes on"))).unwrap();
+                assert_eq!(stream.get(appended.sequence).unwrap().payload, b"goes on"[..]);
+            }
+        }
     }
 }
