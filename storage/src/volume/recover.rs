@@ -98,7 +98,7 @@ fn open_stream(
         Ok(stream) => Named::Stream(stream),
         Err(error) => {
             report.unreadable_streams.push((name, error));
-            Named::Reserved
+            Named::Unreadable(id)
         }
     }
 }
