@@ -21,6 +21,7 @@ mod side;
 
 mod account;
 mod advisories;
+mod batches;
 mod limits;
 mod listing;
 mod messages;

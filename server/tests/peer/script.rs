@@ -64,7 +64,7 @@ pub(crate) struct Step {
 pub(crate) struct Script {
     pub(crate) name: &'static str,
     /// Whether it is compared which times are equal: that tells a copy that keeps times from one that does not. A stream
-    /// with sources gives messages times of its own, several of them the same one where they arrive together.
+    /// gives those that arrive together, from a source or in a batch, one time of its own.
     pub(crate) has_loose_times: bool,
     pub(crate) steps: Vec<Step>,
 }
@@ -173,6 +173,18 @@ impl Script {
     pub(crate) fn send(self, subject: &str, fields: &[(&str, &str)], text: &str) -> Self {
         let message = message(subject, headers(fields), text.as_bytes());
         self.step(format!("send {subject} {fields:?}"), Act::Send(message))
+    }
+    /// A message with a reply subject of its own, to which answers may come.
+    pub(crate) fn send_from(
+        self,
+        reply: &str,
+        subject: &str,
+        fields: &[(&str, &str)],
+        text: &str,
+    ) -> Self {
+        let mut message = message(subject, headers(fields), text.as_bytes());
+        reply.clone_into(&mut message.reply);
+        self.step(format!("send {subject} from {reply} {fields:?}"), Act::Send(message))
     }
     /// Messages `1..=count`, sent at once; `{}` in the subject is the number.
     pub(crate) fn fill(self, subject: &str, count: u64) -> Self {
