@@ -158,9 +158,7 @@ impl FileLog {
                 }
                 readable.table.push_segment(segment);
             }
-            if let Some(active) = readable.table.active() {
-                active.push(frame.place, frame.last_time);
-            }
+            readable.table.push(frame.place, frame.last_time);
             readable.recent_bytes += frame.body.records.len();
             readable.recent.push_back(frame.body);
         }

@@ -188,33 +188,30 @@ impl<'a> Opening<'a> {
         let scan = Scan::new(file, floor, floor_position, self.expected, loose)?;
         let (table, report) = (&mut self.table, &mut self.report);
         let mut expected = self.expected;
-        let end = scan.run(&mut |event| {
-            let Some(active) = table.active() else { return Ok(()) };
-            match event {
-                ScanEvent::Frame { header, offset, records } => {
-                    let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
-                    let place =
-                        FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
-                    active.push(place, header.last_time);
-                    expected = header.end_position();
-                    report.frame(FrameBody {
-                        base_position: header.base_position,
-                        base_sequence: header.base_sequence,
-                        count: header.count,
-                        records,
-                    })
+        let end = scan.run(&mut |event| match event {
+            ScanEvent::Frame { header, offset, records } => {
+                let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
+                let place =
+                    FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
+                table.push(place, header.last_time);
+                expected = header.end_position();
+                report.frame(FrameBody {
+                    base_position: header.base_position,
+                    base_sequence: header.base_sequence,
+                    count: header.count,
+                    records,
+                })
+            }
+            ScanEvent::Damage { offset, bytes, end_position, header, what } => {
+                if let Some(header) = header {
+                    report.before_sequence(header.base_sequence)?;
                 }
-                ScanEvent::Damage { offset, bytes, end_position, header, what } => {
-                    if let Some(header) = header {
-                        report.before_sequence(header.base_sequence)?;
-                    }
-                    let sequence = report.next_sequence();
-                    let place = FramePlace::lost(expected, sequence, offset, bytes);
-                    active.push_lost(place, offset + bytes);
-                    report.damage(what, file, offset, bytes);
-                    expected = end_position.unwrap_or(expected);
-                    Ok(())
-                }
+                let sequence = report.next_sequence();
+                let place = FramePlace::lost(expected, sequence, offset, bytes);
+                table.push_lost(place, offset + bytes);
+                report.damage(what, file, offset, bytes);
+                expected = end_position.unwrap_or(expected);
+                Ok(())
             }
         })?;
         self.expected = end.position;

@@ -77,26 +77,20 @@ impl SegmentFrames {
         }
     }
 
-    /// Adds a frame after the last one.
-    pub(crate) fn push(&mut self, place: FramePlace, last_time: Timestamp) {
-        self.bound_lost(place.base_sequence);
-        // Where damage comes first the sequence is a guess that may be too high.
-        self.base_sequence = match self.frames.is_empty() {
-            true => place.base_sequence,
-            false => self.base_sequence.min(place.base_sequence),
-        };
+    fn push(&mut self, place: FramePlace, last_time: Timestamp) {
+        if self.frames.is_empty() {
+            self.base_sequence = place.base_sequence;
+        }
         self.bytes = place.offset + u64::from(place.bytes);
         self.last_time = self.last_time.max(last_time);
         self.frames.push(place);
     }
 
-    /// Adds a range that damage took, with where it ends.
-    pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
+    fn push_lost(&mut self, place: FramePlace, end: u64) {
         self.bytes = end;
         self.frames.push(place);
     }
 
-    /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
     fn bound_lost(&mut self, base_sequence: u64) {
         for frame in self.frames.iter_mut().rev().take_while(|frame| frame.is_lost()) {
             frame.base_sequence = frame.base_sequence.min(base_sequence);
@@ -120,6 +114,33 @@ pub(crate) struct FrameTable {
 }
 
 impl FrameTable {
+    /// Adds a frame after the last one.
+    pub(crate) fn push(&mut self, place: FramePlace, last_time: Timestamp) {
+        self.bound_lost(place.base_sequence);
+        if let Some(active) = self.segments.last_mut() {
+            active.push(place, last_time);
+        }
+    }
+
+    /// Adds a range that damage took after the last frame, with where it ends.
+    pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
+        if let Some(active) = self.segments.last_mut() {
+            active.push_lost(place, end);
+        }
+    }
+
+    /// A good frame with this sequence comes next. What damage left before it has guessed sequences, which may be too
+    /// high: it begins there at the latest.
+    fn bound_lost(&mut self, base_sequence: u64) {
+        for segment in self.segments.iter_mut().rev() {
+            segment.bound_lost(base_sequence);
+            segment.base_sequence = segment.base_sequence.min(base_sequence);
+            if segment.frames.iter().any(|frame| !frame.is_lost()) {
+                break;
+            }
+        }
+    }
+
     /// Adds a segment after the last one.
     pub(crate) fn push_segment(&mut self, segment: SegmentFrames) {
         self.segments.push(segment);
