@@ -162,10 +162,8 @@ impl FileLog {
                 }
                 readable.table.push_segment(segment);
             }
-            if let Some(active) = readable.table.active() {
-                let end = frame.body.base_position.0 + u64::from(frame.body.count);
-                active.push(frame.place, Position(end), frame.last_time);
-            }
+            let end = frame.body.base_position.0 + u64::from(frame.body.count);
+            readable.table.push(frame.place, Position(end), frame.last_time);
             readable.recent_bytes += frame.body.records.len();
             readable.recent.push_back(frame.body);
         }

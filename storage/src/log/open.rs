@@ -195,7 +195,6 @@ impl<'a> Opening<'a> {
         }
         let Some(index) = read_index(&self.shared.disk, file, len)? else { return Ok(None) };
         let Some(first) = index.frames.first().copied() else { return Ok(None) };
-        let Some(active) = self.table.active() else { return Ok(None) };
         if first.base_position != self.expected {
             return Ok(None);
         }
@@ -203,7 +202,7 @@ impl<'a> Opening<'a> {
             tracing::info!(path = %file.path().display(), %error, "the segment is read instead");
             return Ok(None);
         }
-        active.fill(&index);
+        self.table.fill(&index);
         self.expected = index.end_position;
         Ok(Some(ScanEnd { offset: len, position: index.end_position, torn: None }))
     }
@@ -216,33 +215,30 @@ impl<'a> Opening<'a> {
         let scan = Scan::new(file, floor, floor_position, self.expected, loose)?;
         let (table, report) = (&mut self.table, &mut self.report);
         let mut expected = self.expected;
-        let end = scan.run(&mut |event| {
-            let Some(active) = table.active() else { return Ok(()) };
-            match event {
-                ScanEvent::Frame { header, offset, records } => {
-                    let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
-                    let place =
-                        FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
-                    active.push(place, header.end_position(), header.last_time);
-                    expected = header.end_position();
-                    report.frame(FrameBody {
-                        base_position: header.base_position,
-                        base_sequence: header.base_sequence,
-                        count: header.count,
-                        records,
-                    })
+        let end = scan.run(&mut |event| match event {
+            ScanEvent::Frame { header, offset, records } => {
+                let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
+                let place =
+                    FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
+                table.push(place, header.end_position(), header.last_time);
+                expected = header.end_position();
+                report.frame(FrameBody {
+                    base_position: header.base_position,
+                    base_sequence: header.base_sequence,
+                    count: header.count,
+                    records,
+                })
+            }
+            ScanEvent::Damage { offset, bytes, end_position, header, what } => {
+                if let Some(header) = header {
+                    report.before_sequence(header.base_sequence)?;
                 }
-                ScanEvent::Damage { offset, bytes, end_position, header, what } => {
-                    if let Some(header) = header {
-                        report.before_sequence(header.base_sequence)?;
-                    }
-                    let sequence = report.next_sequence();
-                    let place = FramePlace::lost(expected, sequence, offset, bytes);
-                    active.push_lost(place, offset + bytes);
-                    report.damage(what, file, offset, bytes);
-                    expected = end_position.unwrap_or(expected);
-                    Ok(())
-                }
+                let sequence = report.next_sequence();
+                let place = FramePlace::lost(expected, sequence, offset, bytes);
+                table.push_lost(place, offset + bytes);
+                report.damage(what, file, offset, bytes);
+                expected = end_position.unwrap_or(expected);
+                Ok(())
             }
         })?;
         self.expected = end.position;

@@ -92,20 +92,11 @@ impl SegmentFrames {
     /// Adds a frame after the last one.
     pub(crate) fn push(&mut self, place: FramePlace, end: Position, last_time: Timestamp) {
         self.end_position = end;
-        self.bound_lost(place.base_sequence);
-        // Where damage comes first the sequence is a guess that may be too high.
-        self.base_sequence = match self.frames.is_empty() {
-            true => place.base_sequence,
-            false => self.base_sequence.min(place.base_sequence),
-        };
+        if self.frames.is_empty() {
+            self.base_sequence = place.base_sequence;
+        }
         self.bytes = place.offset + u64::from(place.bytes);
         self.last_time = self.last_time.max(last_time);
-        self.frames.push(place);
-    }
-
-    /// Adds a range that damage took, with where it ends.
-    pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
-        self.bytes = end;
         self.frames.push(place);
     }
 
@@ -126,7 +117,7 @@ impl SegmentFrames {
     }
 
     /// Takes over what an index says.
-    pub(crate) fn fill(&mut self, index: &SegmentIndex) {
+    fn fill(&mut self, index: &SegmentIndex) {
         self.base_sequence = index.frames.first().map_or(self.base_sequence, |f| f.base_sequence);
         self.frames.clone_from(&index.frames);
         self.bytes = index.segment_bytes;
@@ -135,7 +126,7 @@ impl SegmentFrames {
         self.is_indexed = true;
     }
 
-    /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
+    /// The lost ranges at the end begin at `base_sequence` at the latest.
     fn bound_lost(&mut self, base_sequence: u64) {
         for frame in self.frames.iter_mut().rev().take_while(|frame| frame.is_lost()) {
             frame.base_sequence = frame.base_sequence.min(base_sequence);
@@ -159,6 +150,44 @@ pub(crate) struct FrameTable {
 }
 
 impl FrameTable {
+    /// Adds a frame after the last one.
+    pub(crate) fn push(&mut self, place: FramePlace, end: Position, last_time: Timestamp) {
+        self.bound_lost(place.base_sequence);
+        if let Some(active) = self.segments.last_mut() {
+            active.push(place, end, last_time);
+        }
+    }
+
+    /// Adds a range that damage took after the last frame, with where it ends.
+    pub(crate) fn push_lost(&mut self, place: FramePlace, end: u64) {
+        if let Some(active) = self.segments.last_mut() {
+            active.bytes = end;
+            active.frames.push(place);
+        }
+    }
+
+    /// Adds the frames that an index names to the segment that has none yet.
+    pub(crate) fn fill(&mut self, index: &SegmentIndex) {
+        if let Some(first) = index.frames.first() {
+            self.bound_lost(first.base_sequence);
+        }
+        if let Some(active) = self.segments.last_mut() {
+            active.fill(index);
+        }
+    }
+
+    /// A good frame with this sequence comes next. What damage left before it has guessed sequences, which may be too
+    /// high: it begins there at the latest.
+    fn bound_lost(&mut self, base_sequence: u64) {
+        for segment in self.segments.iter_mut().rev() {
+            segment.bound_lost(base_sequence);
+            segment.base_sequence = segment.base_sequence.min(base_sequence);
+            if segment.frames.iter().any(|frame| !frame.is_lost()) {
+                break;
+            }
+        }
+    }
+
     /// Adds a segment after the last one.
     pub(crate) fn push_segment(&mut self, segment: SegmentFrames) {
         self.segments.push(segment);
@@ -170,8 +199,8 @@ impl FrameTable {
     }
 
     /// The segment that is written.
-    pub(crate) fn active(&mut self) -> Option<&mut SegmentFrames> {
-        self.segments.last_mut()
+    pub(crate) fn active(&self) -> Option<&SegmentFrames> {
+        self.segments.last()
     }
 
     /// The last frame whose `base_sequence` is at or below `sequence`.
