@@ -62,8 +62,6 @@ async fn serve(mut socket: TcpStream, tenth: Tenth, stored: Arc<std::sync::atomi
             let text = |span: crate::protocol::Span| {
                 String::from_utf8_lossy(span.of(&input[taken..])).into_owned()
             };
-            let answer =
-                |body: &str, reply: &str| format!("MSG {reply} 1 {}\r\n{body}\r\n", body.len());
             match operation {
                 Operation::Ping => out += "PONG\r\n",
                 Operation::Publish { subject, reply, .. } if text(subject).starts_with('$') => {
