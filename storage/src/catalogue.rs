@@ -44,10 +44,17 @@ enum Change {
 struct Entries {
     streams: BTreeMap<u128, StoredConfig>,
     removed: BTreeSet<u128>,
+    /// Bytes of the last change that named all, and of the changes since.
+    all_bytes: usize,
+    since_bytes: usize,
 }
 
 impl Entries {
-    fn apply(&mut self, change: Change) {
+    fn apply(&mut self, change: Change, bytes: usize) {
+        match &change {
+            Change::All { .. } => (self.all_bytes, self.since_bytes) = (bytes, 0),
+            Change::Put(_) | Change::Remove(_) => self.since_bytes += bytes,
+        }
         match change {
             Change::Put(config) => {
                 self.streams.insert(config.incarnation().0, config);
@@ -97,15 +104,16 @@ impl Submitted {
 
 impl Catalogue {
     /// Opens the catalogue, making it where there is none. Gives what damage took, a sentence each.
-    pub(crate) fn open(store: &LogStore) -> Result<(Arc<Self>, Vec<String>)> {
+    pub(crate) fn open(store: &LogStore, segment_bytes: u64) -> Result<(Arc<Self>, Vec<String>)> {
         let options = LogOptions {
             compression: Compression::None,
             sync: SyncPolicy::Always,
-            segment_bytes: SEGMENT_BYTES,
+            segment_bytes: segment_bytes.min(SEGMENT_BYTES),
         };
         let mut entries = Entries::default();
         let mut damage = Vec::new();
-        let log = if store.list_logs()?.contains(&CATALOGUE_LOG) {
+        let logs = store.list_logs()?;
+        let log = if logs.contains(&CATALOGUE_LOG) {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
                 match event {
                     Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
@@ -116,6 +124,9 @@ impl Catalogue {
                 Ok(())
             })?
         } else {
+            if !logs.is_empty() {
+                damage.push("catalogue: its directory is missing".into());
+            }
             store.create_log(CATALOGUE_LOG, options)?
         };
         let state = State { entries, waiting: VecDeque::new(), failed: None };
@@ -144,6 +155,11 @@ impl Catalogue {
         self.state().entries.removed.remove(&id.0);
     }
 
+    /// Of the streams that were removed, only those whose logs are still there need to be remembered.
+    pub(crate) fn forget_all_but(&self, logs: &[LogId]) {
+        self.state().entries.removed.retain(|id| logs.contains(&LogId(*id)));
+    }
+
     /// Adds a stream, or changes its configuration.
     pub(crate) fn put(&self, config: StoredConfig) -> Result<Submitted> {
         self.submit(Change::Put(config))
@@ -159,33 +175,38 @@ impl Catalogue {
         if let Some(error) = &state.failed {
             return Err(error.clone());
         }
-        if self.log.wants_segment() {
+        // A catalogue larger than a segment is not written again for every change.
+        let is_due = state.entries.since_bytes >= state.entries.all_bytes;
+        if is_due && self.log.wants_segment() {
             let entries = &state.entries;
             let all = Change::All {
                 streams: entries.streams.values().cloned().collect(),
                 removed: entries.removed.iter().copied().collect(),
             };
-            self.append(&all, true)?;
+            let (_, bytes) = self.append(&all, true)?;
+            state.entries.apply(all, bytes);
         }
-        let position = self.append(&change, false)?;
-        state.entries.apply(change);
+        let (position, bytes) = self.append(&change, false)?;
+        state.entries.apply(change, bytes);
         let (sender, answer) = oneshot::channel();
         state.waiting.push_back((position, sender));
         Ok(Submitted { answer })
     }
 
-    fn append(&self, change: &Change, starts_segment: bool) -> Result<Position> {
+    /// Appends a change; gives where it ends, and its size in bytes.
+    fn append(&self, change: &Change, starts_segment: bool) -> Result<(Position, usize)> {
         let change = encode(change);
         let mut records = u32::try_from(change.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
         records.extend_from_slice(&change);
-        self.log.append(&Group {
+        let position = self.log.append(&Group {
             records: &records,
             count: 1,
             base_sequence: 0,
             time: Timestamp(0),
             starts_segment,
             follows: false,
-        })
+        })?;
+        Ok((position, records.len()))
     }
 
     /// Drops segments before the last one: it begins with everything there is.
@@ -243,8 +264,12 @@ fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
         };
         rest = next;
         match decode(change, ENTRY_BYTES_MAX) {
-            Ok(change) => entries.apply(change),
+            Ok(decoded) => entries.apply(decoded, change.len()),
             Err(what) => damage.push(format!("catalogue: {what}")),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "catalogue_test.rs"]
+mod tests;

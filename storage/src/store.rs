@@ -14,7 +14,7 @@ use crate::{
         CheckpointCommand, Checkpointer, Driver, Ends, JOURNAL_DIRECTORY, Progress, Redone, Ring,
         RingOptions, Shared, Slots, SlotsRead, replay,
     },
-    log::{LogId, LogRef, Opening, Position, Replay, SegmentNumber},
+    log::{Log, LogId, LogRef, Opening, Position, Replay, SegmentNumber},
     segment::{
         LOGS_DIRECTORY, REMOVED_SUFFIX, SegmentFile, log_directory, parse_log_directory,
         parse_segment_name, segment_path,
@@ -94,9 +94,13 @@ impl LogStore {
         let lock = take_lock(disk.as_ref())?;
         prepare_directories(disk.as_ref())?;
         let read = Slots::read(disk.as_ref())?;
-        let redone = replay(&disk, &read)?;
+        let mut redone = replay(&disk, &read)?;
+        let logs = names(&disk)?;
         // A crash before the first checkpoint was whole: there was no log yet, so nothing can be missing.
-        let fresh = read.checkpoint.is_none() && redone.rounds == 0 && names(&disk)?.is_empty();
+        let fresh = read.checkpoint.is_none() && redone.rounds == 0 && logs.is_empty();
+        let logs: Vec<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
+        redone.ends.retain(|id, _| logs.contains(id));
+        redone.firsts.retain(|id, _| logs.contains(id));
         let report = LogStoreReport {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
@@ -122,7 +126,7 @@ impl LogStore {
         let (checkpoint_commands, checkpoint_end) = unbounded();
         let (room, room_end) = bounded(1);
         let manual = options.mode != CommitMode::Thread;
-        let progress = Progress { ends: redone.ends, ..Progress::default() };
+        let progress = Progress { ends: redone.ends, firsts: redone.firsts, ..Progress::default() };
         let shared =
             Arc::new(Shared::new(disk, commands, checkpoint_commands, manual, unclean, progress));
         let file_bytes = options.journal_file_bytes.max(JOURNAL_FILE_BYTES_MIN);
@@ -184,9 +188,17 @@ impl LogStore {
         if self.shared.logs().get(&id).is_some_and(|log| log.strong_count() > 0) {
             return Err(Error::Locked(log_directory(id).display().to_string()));
         }
-        let durable = self.shared.progress().ends.get(&id).copied();
-        let log = Opening::new(&self.shared, id, durable, replay).run(options)?;
-        self.shared.progress().ends.insert(id, log.writing().end());
+        let (durable, kept_from) = {
+            let progress = self.shared.progress();
+            (progress.ends.get(&id).copied(), progress.firsts.get(&id).copied())
+        };
+        let log = Opening::new(&self.shared, id, durable, kept_from, replay).run(options)?;
+        let first = log.segments().first().map(|segment| segment.number);
+        {
+            let mut progress = self.shared.progress();
+            progress.ends.insert(id, log.writing().end());
+            progress.firsts.entry(id).or_insert(first.unwrap_or(SegmentNumber(0)));
+        }
         self.shared.register(&log);
         if let SyncPolicy::Interval(interval) = options.sync {
             self.shared.want_interval(interval);
@@ -243,6 +255,7 @@ impl LogStore {
         {
             let mut progress = self.shared.progress();
             progress.ends.remove(&id);
+            progress.firsts.remove(&id);
             progress.dirty.retain(|segment, _| segment.log != id);
         }
         let directory = log_directory(id);

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a stream's entry in the catalogue is durable before anybody may append to it, and gone, durably, before its
 //! files go; files that no entry speaks of are kept and reported.
-//! Not here: expiry and recovery of streams while the volume is open (`housekeeper`).
+//! Not here: how streams are found again (`recover`); expiry and recovery of streams while the volume is open
+//! (`housekeeper`).
 
 mod housekeeper;
 mod names;
@@ -122,7 +123,8 @@ impl Volume {
         };
         let (store, found) = LogStore::open(disk, store_options)?;
         let method = store.disk_method();
-        let (catalogue, damage) = Catalogue::open(&store)?;
+        let (catalogue, damage) = Catalogue::open(&store, options.segment_bytes)?;
+        let catalogue_is_whole = damage.is_empty();
         let mut report = RecoveryReport {
             unclean: found.unclean,
             rounds_replayed: found.rounds_replayed,
@@ -139,7 +141,8 @@ impl Volume {
             segment_bytes: options.segment_bytes,
             mode,
         });
-        let names = Arc::new(Mutex::new(open_streams(&environment, &mut report)?));
+        let streams = open_streams(&environment, catalogue_is_whole, &mut report)?;
+        let names = Arc::new(Mutex::new(streams));
         let housekeeper = Housekeeper::start(&environment, &names)?;
         Ok(Self { environment, names, housekeeper, report, method })
     }
@@ -230,34 +233,39 @@ impl Volume {
         all_streams(&self.names)
     }
 
-    /// Deletes a stream with its files; durable on return. Tails of it end with `Closed`.
+    /// Deletes a stream with its files, also one that cannot be opened; durable on return. Tails of it end with `Closed`.
     pub async fn delete_stream(&self, name: &str) -> Result<()> {
-        let stream = {
+        let named = {
             let mut names = self.names();
             match names.get_mut(name) {
-                Some(named @ Named::Stream(_)) => std::mem::replace(named, Named::Reserved),
-                _ => return Err(Error::StreamNotFound(name.to_owned())),
+                Some(named) => std::mem::replace(named, Named::Reserved),
+                None => return Err(Error::StreamNotFound(name.to_owned())),
             }
         };
-        let Named::Stream(stream) = stream else {
-            return Err(Error::StreamNotFound(name.to_owned()));
+        let id = match &named {
+            Named::Stream(stream) => LogId(stream.incarnation().0),
+            Named::Unreadable(id) => *id,
+            Named::Reserved => return Err(Error::StreamNotFound(name.to_owned())),
         };
         let reserved = Reservation { names: &self.names, name };
-        if stream.core().is_in_memory() {
+        if let Named::Stream(stream) = &named
+            && stream.core().is_in_memory()
+        {
             stream.end();
             return Ok(());
         }
-        let id = LogId(stream.incarnation().0);
         let environment = &self.environment;
         let removed = match environment.catalogue.remove(id) {
             Ok(submitted) => submitted.wait(environment).await,
             Err(error) => Err(error),
         };
         if let Err(error) = removed {
-            reserved.keep(Named::Stream(stream));
+            reserved.keep(named);
             return Err(error);
         }
-        stream.end();
+        if let Named::Stream(stream) = &named {
+            stream.end();
+        }
         self.housekeeper
             .run(move |environment| {
                 environment.store.remove_log(id)?;
@@ -319,3 +327,8 @@ fn new_incarnation() -> Incarnation {
     // 0 is the catalogue's log.
     Incarnation(rand::random::<u128>().max(1))
 }
+
+#[cfg(test)]
+mod volume_test;
+#[cfg(test)]
+mod volume_threads_test;

@@ -1,17 +1,59 @@
 //! The command line: `headwater serve` with nats-server's flags, and the client commands.
 //!
 //! Without a command the arguments are taken as those of `serve`, so that the program can be started in nats-server's
-//! place. Not here: what the flags mean (`config::flags`).
+//! place. The client commands work against any NATS server; they know this program's own server only from outside.
+//! Not here: what the flags of the server mean (`config::flags`).
 
+mod api;
+mod connection;
+mod demo;
+mod duration;
+mod error;
+mod graph;
+mod message;
+mod publish;
+mod request;
+mod screen;
 mod serve;
+mod sheet;
+mod size;
+mod stream;
+mod subscribe;
+mod table;
+mod template;
+mod terminal;
+mod time;
 
 use clap::{Parser, Subcommand};
+use connection::ConnectionFlags;
+use demo::DemoFlags;
+use error::{ClientError, Result};
+use message::MessageFlags;
 use std::process::ExitCode;
+use stream::StreamCommand;
+use subscribe::SubscribeFlags;
+
+const EXAMPLES: &str = "\
+Examples:
+  headwater demo                          replication and a crash, shown and checked in some seconds
+  headwater serve -js -sd data            a server on port 4222 that keeps its streams in ./data
+  headwater stream add ORDERS --subjects 'ORDERS.*' --defaults
+  headwater stream add ARCHIVE --source ORDERS --source RETURNS --defaults
+  headwater stream add REPORT --mirror ARCHIVE --defaults
+  headwater req ORDERS.new 'ORDER {{Count}}' --count 100
+  headwater stream report --svg replication.svg
+  headwater stream get ARCHIVE 1
+  headwater sub 'ORDERS.>'
+
+`s` and `str` are short for `stream`. Without a command the flags are those of `serve`.";
 
 /// A durable stream server for any NATS client.
 #[derive(Debug, Parser)]
 #[command(name = "headwater", version = crate::protocol::VERSION_TEXT, max_term_width = 100)]
+#[command(after_help = EXAMPLES)]
 struct Cli {
+    #[command(flatten)]
+    connection: ConnectionFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -28,6 +70,23 @@ enum Command {
     },
     /// Load any NATS server and say how fast it was
     Bench(crate::bench::BenchOptions),
+    /// Create, show, change and remove streams
+    #[command(visible_aliases = ["s", "str"])]
+    Stream {
+        #[command(subcommand)]
+        command: StreamCommand,
+    },
+    /// Publish messages
+    #[command(alias = "publish")]
+    Pub(MessageFlags),
+    /// Send requests and print their answers
+    #[command(visible_alias = "request")]
+    Req(MessageFlags),
+    /// Print messages as they are published
+    #[command(alias = "subscribe")]
+    Sub(SubscribeFlags),
+    /// Show replication and a crash on a server of its own, and check both
+    Demo(DemoFlags),
 }
 
 /// Runs the program; gives its exit status.
@@ -37,9 +96,20 @@ pub fn run() -> ExitCode {
     if takes_server_flags(&args) {
         return serve::run(&args);
     }
-    match Cli::parse().command {
+    // The flags after `serve` are the server's own, also those that the client commands have as well.
+    if let [command, flags @ ..] = args.as_slice()
+        && command == "serve"
+    {
+        return serve::run(flags);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    match cli.command {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options),
+        command => exit_code(run_client(&cli.connection, &command)),
     }
 }
 
@@ -48,5 +118,102 @@ pub fn run() -> ExitCode {
 fn takes_server_flags(args: &[String]) -> bool {
     let asks_for_help = matches!(args, [only] if only == "-h" || only == "--help");
     let is_flag = |arg: &String| arg.starts_with('-');
-    !asks_for_help && args.first().is_none_or(is_flag) && crate::config::flags::are_known(args)
+    !asks_for_help
+        && args.first().is_none_or(is_flag)
+        && !names_a_server(args)
+        && crate::config::flags::are_known(args)
+}
+
+/// Whether `-s` has a value: nats-server has a switch of that name, the client commands name their server with it.
+fn names_a_server(args: &[String]) -> bool {
+    let is_named =
+        |pair: &[String]| matches!(pair, [flag, url] if flag == "-s" && !url.starts_with('-'));
+    args.windows(2).any(is_named)
+}
+
+/// Prints why the arguments are no command, or the help that was asked for.
+fn explain(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // It begins with "error: " by itself.
+        screen::say(format_args!("headwater: {}", error.render().to_string().trim_end()));
+        return ExitCode::FAILURE;
+    }
+    exit_code(screen::bytes(error.render().to_string().as_bytes()))
+}
+
+fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.is_closed_output() {
+                screen::say(format_args!("headwater: error: {error}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
+    // The connection lives on a thread of its own, so that it answers the server while a question waits for the user.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve { .. } | Command::Bench(_) => Ok(()),
+            Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
+            Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
+            Command::Req(message) => request::run(&flags.connect().await?, message).await,
+            Command::Demo(demo) => demo::run(demo).await,
+            Command::Sub(subscription) => {
+                subscribe::run(&flags.connect().await?, subscription).await
+            }
+        }
+    });
+    runtime.shutdown_background();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_the_server_and_commands_are_told_apart() {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        for (line, is_server) in [
+            ("", true),
+            ("-p 4222 -js", true),
+            ("--user a --pass b", true),
+            ("-s", true),
+            ("--help", false),
+            ("-s nats://host stream ls", false),
+            ("--server nats://host stream ls", false),
+            ("--user a --password b stream ls", false),
+            ("--user a stream ls", false),
+            ("stream ls", false),
+        ] {
+            assert_eq!(takes_server_flags(&words(line)), is_server, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_of_the_connection_stand_anywhere() {
+        for line in [
+            "headwater -s nats://a:1 --timeout 2s s ls",
+            "headwater str -s nats://a:1 list --timeout 2s",
+            "headwater stream ls --server nats://a:1 --timeout 2s",
+            "headwater request a b --server nats://a:1 --timeout 2s",
+        ] {
+            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            assert_eq!(cli.connection.server, "nats://a:1", "{line}");
+            assert_eq!(cli.connection.timeout.as_secs(), 2, "{line}");
+        }
+    }
 }

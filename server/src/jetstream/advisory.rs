@@ -4,9 +4,11 @@
 
 use super::tenant::Tenant;
 use super::text_time;
-use crate::routing::{Message, Origin};
+use crate::routing::{Account, Message, Origin};
 use bytes::Bytes;
+use headwater_storage::Timestamp;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 const API_SUBJECT: &str = "$JS.EVENT.ADVISORY.API";
 
@@ -21,6 +23,36 @@ pub(crate) enum StreamAction {
     Delete,
 }
 
+/// Why a batch was abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    /// Nothing came for too long.
+    Timeout,
+    /// It holds more than a batch may.
+    Large,
+    /// A member is missing.
+    Incomplete,
+    /// It needs what this server does not have.
+    Unsupported,
+}
+
+/// Tells that an atomic batch will never be stored.
+pub(crate) fn batch_abandoned(account: &Arc<Account>, stream: &str, id: &[u8], why: Abandoned) {
+    let reason = match why {
+        Abandoned::Timeout => "timeout",
+        Abandoned::Large => "large",
+        Abandoned::Incomplete => "incomplete",
+        Abandoned::Unsupported => "unsupported",
+    };
+    let subject = format!("$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.{stream}");
+    publish(
+        account,
+        subject,
+        "stream_batch_abandoned",
+        || json!({"stream": stream, "batch": String::from_utf8_lossy(id), "reason": reason}),
+    );
+}
+
 /// Tells that a stream was created, changed or deleted.
 pub(crate) fn stream_action(tenant: &Tenant, stream: &str, action: StreamAction) {
     let (token, word) = match action {
@@ -29,12 +61,17 @@ pub(crate) fn stream_action(tenant: &Tenant, stream: &str, action: StreamAction)
         StreamAction::Delete => ("DELETED", "delete"),
     };
     let subject = format!("$JS.EVENT.ADVISORY.STREAM.{token}.{stream}");
-    publish(tenant, subject, "stream_action", || json!({"stream": stream, "action": word}));
+    publish(
+        &tenant.account,
+        subject,
+        "stream_action",
+        || json!({"stream": stream, "action": word}),
+    );
 }
 
 /// Tells of a request to the API and its answer.
 pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, response: &Bytes) {
-    publish(tenant, API_SUBJECT.to_owned(), "api_audit", || {
+    publish(&tenant.account, API_SUBJECT.to_owned(), "api_audit", || {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut client = Map::new();
         client.insert("acc".into(), tenant.account.name().into());
@@ -53,6 +90,12 @@ pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, res
                 client.insert(key.into(), Value::from(&**value));
             }
         }
+        if let Some(started) = origin.started {
+            client.insert("start".into(), text_time::text(Timestamp::from_system(started)).into());
+            client.insert("kind".into(), "Client".into());
+            client.insert("client_type".into(), "nats".into());
+            client.insert("server".into(), tenant.context.identity.name.as_str().into());
+        }
         let mut event = json!({
             "server": tenant.context.identity.name,
             "client": client,
@@ -66,8 +109,8 @@ pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, res
     });
 }
 
-fn publish(tenant: &Tenant, subject: String, kind: &str, make: impl FnOnce() -> Value) {
-    if !tenant.account.has_interest(&subject) {
+fn publish(account: &Arc<Account>, subject: String, kind: &str, make: impl FnOnce() -> Value) {
+    if !account.has_interest(&subject) {
         return;
     }
     let mut event = make();
@@ -79,5 +122,5 @@ fn publish(tenant: &Tenant, subject: String, kind: &str, make: impl FnOnce() -> 
     }
     let payload = Bytes::from(event.to_string());
     let subject = Bytes::from(subject);
-    tenant.account.send(&Message { subject, payload, ..Message::default() });
+    account.send(&Message { subject, payload, ..Message::default() });
 }

@@ -173,11 +173,7 @@ fn source(
 }
 
 /// The status of the mirror and of the sources, as replies have them.
-pub(crate) fn statuses(
-    entry: &Entry,
-    config: &StreamConfig,
-    is_mirror_restarted: bool,
-) -> (Value, Vec<Value>) {
+pub(crate) fn statuses(entry: &Entry, config: &StreamConfig) -> (Value, Vec<Value>) {
     let running = entry.statuses();
     let status = |origin: &OriginConfig| {
         let found = running.iter().find(|(each, _)| each == origin);
@@ -186,7 +182,7 @@ pub(crate) fn statuses(
         replication.as_ref().map(Replication::status)
     };
     let mirror = config.mirror.as_ref().map(|origin| {
-        let status = status(origin).filter(|_| !is_mirror_restarted);
+        let status = status(origin);
         let is_shown = status.as_ref().is_some_and(|status| status.active.is_some());
         Value::Object(status_json(origin, status.as_ref(), is_shown))
     });

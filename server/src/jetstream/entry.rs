@@ -1,6 +1,7 @@
 //! One stream of an account: the engine's stream, its configuration, what captures its subjects, and what it copies.
 //! Not here: how any of these is changed (`lifecycle`).
 
+use super::Context;
 use super::config::StreamConfig;
 use super::copies::Copies;
 use super::publish::Publisher;
@@ -34,9 +35,10 @@ impl Entry {
     pub(crate) fn new(
         stream: Arc<Stream>,
         config: Arc<StreamConfig>,
-        runtime: tokio::runtime::Handle,
+        context: &Context,
     ) -> Arc<Self> {
-        let publisher = Publisher::new(stream.clone(), &config, runtime);
+        let (budget, runtime) = (&context.batches, context.runtime.clone());
+        let publisher = Publisher::new(stream.clone(), &config, budget, runtime);
         Arc::new(Self {
             stream,
             copies: tokio::sync::Mutex::default(),
@@ -77,6 +79,7 @@ impl Entry {
     pub(crate) fn release(&self) {
         self.republishing.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.publisher.abandon();
     }
     /// How its copies go, to be asked without waiting.
     pub(crate) fn statuses(&self) -> super::copies::Statuses {

@@ -20,6 +20,9 @@ const fn error(code: u16, err_code: u16, description: &'static str) -> ApiError 
     ApiError { code, err_code, description: Cow::Borrowed(description) }
 }
 
+/// Error code of a message that is not there to be deleted.
+pub const SEQUENCE_NOT_FOUND: u16 = 10043;
+
 macro_rules! table {
     ($($name:ident = $code:literal $err_code:literal $text:literal;)*) => {
         $(#[doc = $text] pub const $name: ApiError = error($code, $err_code, $text);)*
@@ -63,11 +66,16 @@ table! {
     MIRROR_FILTER_AND_TRANSFORMS = 400 10150
         "mirror with multiple subject transforms cannot also have a single subject filter";
     MIRROR_FILTERS_OVERLAP = 400 10152 "mirror subject filters can not overlap";
+    WRONG_LAST_SEQUENCE_IN_BATCH = 400 10164 "wrong last sequence";
+    TTL_INVALID = 400 10165 "invalid per-message TTL";
     TTL_DISABLED = 400 10166 "per-message TTL is disabled";
     TOO_MANY_REQUESTS = 429 10167 "too many requests";
     COUNTERS_DISABLED = 400 10168 "message counters is disabled";
     MIRROR_WITH_COUNTERS = 400 10173 "stream mirrors can not also calculate counters";
     ATOMIC_PUBLISH_DISABLED = 400 10174 "atomic publish is disabled";
+    ATOMIC_PUBLISH_SEQUENCE_MISSING = 400 10175 "atomic publish sequence is missing";
+    ATOMIC_PUBLISH_INCOMPLETE = 400 10176 "atomic publish batch is incomplete";
+    ATOMIC_PUBLISH_ID_INVALID = 400 10179 "atomic publish batch ID is invalid";
     REQUIRED_API_LEVEL = 412 10185 "JetStream minimum api level required";
     MIRROR_WITH_SCHEDULES = 400 10186 "stream mirrors can not also schedule messages";
     SOURCE_WITH_SCHEDULES = 400 10187 "stream source can not also schedule messages";
@@ -75,7 +83,15 @@ table! {
     EXPECTED_SUBJECT_SEQUENCE_MISSING = 400 10193
         "missing sequence for expected last sequence per subject";
     MIRROR_WITH_ATOMIC = 400 10198 "stream mirrors can not also use atomic publishing";
+    ATOMIC_PUBLISH_COMMIT_INVALID = 400 10200 "atomic publish batch commit is invalid";
+    ATOMIC_PUBLISH_DUPLICATE = 400 10201 "atomic publish batch contains duplicate message id";
+    BATCH_PUBLISH_DISABLED = 400 10205 "batch publish is disabled";
+    BATCH_PUBLISH_PATTERN = 400 10206 "batch publish pattern is invalid";
+    BATCH_PUBLISH_ID = 400 10207 "batch publish ID is invalid";
+    BATCH_PUBLISH_UNKNOWN = 400 10208 "batch publish ID unknown";
     MIRROR_WITH_BATCHED = 400 10209 "stream mirrors can not also use batch publishing";
+    ATOMIC_PUBLISH_TOO_MANY = 429 10210 "atomic publish too many inflight";
+    BATCH_PUBLISH_TOO_MANY = 429 10211 "batch publish too many inflight";
     MIRROR_CONSUMER = 400 10213 "stream mirror consumer config is invalid";
     SOURCE_CONSUMER = 400 10215 "stream source consumer config is invalid";
     SOURCE_CONSUMER_DUPLICATE = 400 10216 "duplicate stream source consumer detected";
@@ -117,12 +133,30 @@ impl ApiError {
     pub fn wrong_last_message_id(actual: &str) -> Self {
         Self::with(400, 10070, format!("wrong last msg ID: {actual}"))
     }
+    /// A member of an atomic batch has a header that batches do not go with.
+    pub fn atomic_publish_header(name: &str) -> Self {
+        Self::with(400, 10177, format!("atomic publish unsupported header used: {name}"))
+    }
+    /// An atomic batch holds more than it may; `bound` says how much that is.
+    pub fn atomic_publish_too_large(bound: impl std::fmt::Display) -> Self {
+        Self::with(400, 10199, format!("atomic publish batch is too large: {bound}"))
+    }
+    /// What a rollup is refused for.
+    pub fn rollup(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 500, err_code: 10111, description: reason.into() }
+    }
+    /// A rollup of a kind that is none.
+    pub fn rollup_value(value: &[u8]) -> Self {
+        let value = String::from_utf8_lossy(value);
+        Self::rollup(format!("rollup value invalid: {value:?}"))
+    }
     /// What a publisher is told when the engine refuses the message.
     pub fn of_append(error: &StorageError) -> Self {
         match error {
             StorageError::MessageTooLarge { .. } => MESSAGE_EXCEEDS_MAXIMUM,
             StorageError::WrongLastSequence { actual } => Self::wrong_last_sequence(*actual),
             StorageError::WrongLastMessageId { actual } => Self::wrong_last_message_id(actual),
+            StorageError::DuplicateMessageId { .. } => ATOMIC_PUBLISH_DUPLICATE,
             StorageError::Sealed => SEALED,
             StorageError::RollupDenied => ROLLUP_DENIED,
             StorageError::Busy => TOO_MANY_REQUESTS,

@@ -16,8 +16,6 @@ const DELETED_MAX: usize = 1_000_000;
 /// What a reply shows beside the plain state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
-    /// The mirror is shown as begun anew, as an update of it is answered.
-    pub(crate) is_mirror_restarted: bool,
     /// Sequences without a message.
     pub(crate) has_deleted: bool,
     /// Subjects with their messages.
@@ -29,7 +27,7 @@ pub(crate) struct Details {
 /// A stream as replies show it.
 pub(crate) fn stream(entry: &Entry, details: &Details) -> Map<String, Value> {
     let config = entry.config();
-    let (mirror, sources) = copies::statuses(entry, &config, details.is_mirror_restarted);
+    let (mirror, sources) = copies::statuses(entry, &config);
     let mut info = Map::new();
     info.insert("config".into(), config_json(&config, details.has_dynamic_metadata));
     info.insert("created".into(), text_time::text(entry.stream.created()).into());

@@ -5,6 +5,9 @@
 use super::errors::ApiError;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
+use std::sync::LazyLock;
+
+static NO_FIELDS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 /// The fields of one JSON object, each to be taken once; `finish` refuses what nobody took.
 #[derive(Debug)]
@@ -44,9 +47,13 @@ fn wrong(name: &str, value: &Value, expected: &str) -> ApiError {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a value that has to be an object.
+    /// The fields of a value that has to be an object; `null` is one without fields.
     pub(crate) fn new(name: &str, value: &'a Value, is_strict: bool) -> Result<Self, ApiError> {
-        let map = value.as_object().ok_or_else(|| wrong(name, value, "an object"))?;
+        let map = match value {
+            Value::Object(map) => map,
+            Value::Null => &NO_FIELDS,
+            _ => return Err(wrong(name, value, "an object")),
+        };
         Ok(Self { map, taken: RefCell::default(), is_strict })
     }
     /// Whether unknown names are refused; nested objects go by the same rule.

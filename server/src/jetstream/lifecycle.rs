@@ -29,6 +29,7 @@ pub(crate) async fn create<T>(
     validate::before_create(name, &request.config)?;
     let _changing = tenant.changing.lock().await;
     let config = validate::check(request, &|name| tenant.config(name))?;
+    validate::replicas(&config)?;
     if let Some(entry) = tenant.entry(name) {
         let is_same = *entry.config() == config;
         return if is_same { Ok((show(&entry), false)) } else { Err(errors::STREAM_NAME_EXISTS) };
@@ -42,7 +43,7 @@ pub(crate) async fn create<T>(
         StorageError::StreamExists(_) => errors::STREAM_NAME_EXISTS,
         other => ApiError::of_storage(&other, CREATE_FAILED),
     })?;
-    let entry = Entry::new(stream, Arc::new(config), tenant.context.runtime.clone());
+    let entry = Entry::new(stream, Arc::new(config), &tenant.context);
     let shown = show(&entry);
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());
@@ -62,9 +63,8 @@ pub(crate) async fn update<T>(
     if config.name != name {
         return Err(errors::STREAM_MISMATCH);
     }
-    validate::mirror_direct(&config)?;
-    validate::replicas(&config)?;
     let entry = tenant.entry(name).ok_or(errors::STREAM_NOT_FOUND)?;
+    validate::replicas(&config)?;
     let old = entry.config();
     let config = validate::updated(&old, config)?;
     fits(tenant, &config)?;

@@ -60,6 +60,7 @@ pub(crate) struct Context {
     pub(crate) identity: Identity,
     pub(crate) options: JetStreamOptions,
     pub(crate) bounds: accounting::Bounds,
+    pub(crate) batches: Arc<publish::Budget>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) started: Timestamp,
 }
@@ -82,7 +83,8 @@ impl JetStream {
         let bounds = accounting::Bounds::new(&options);
         let runtime = tokio::runtime::Handle::current();
         let started = Timestamp::now();
-        let context = Context { volume, identity, options, bounds, runtime, started };
+        let batches = Arc::default();
+        let context = Context { volume, identity, options, bounds, batches, runtime, started };
         Arc::new(Self { context: Arc::new(context), tenants: Mutex::default() })
     }
     /// Serves an account: its streams come back, and its API answers from then on.

@@ -150,8 +150,7 @@ impl Tenant {
             let Some(name) = stored.name.strip_prefix(&prefix) else { continue };
             match from_stored(&stored.application) {
                 Ok(config) => {
-                    let runtime = self.context.runtime.clone();
-                    let entry = Entry::new(stream, Arc::new(config), runtime);
+                    let entry = Entry::new(stream, Arc::new(config), &self.context);
                     self.insert(name, entry.clone());
                     entries.push(entry);
                 }

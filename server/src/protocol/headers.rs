@@ -7,12 +7,18 @@ use bytes::Bytes;
 const VERSION_LINE: &[u8] = b"NATS/1.0";
 const LINE_END: &[u8] = b"\r\n";
 
-/// The value of a header, without the white space around it.
+/// The value of a header, without the spaces before it.
 pub fn get<'a>(block: &'a [u8], name: &str) -> Option<&'a [u8]> {
     lines(block).find_map(|line| {
         let rest = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?;
-        Some(rest.trim_ascii())
+        Some(value(rest))
     })
+}
+
+/// What follows the colon of a header line, without the spaces before it; those behind it belong to it.
+pub fn value(rest: &[u8]) -> &[u8] {
+    let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+    rest.get(start..).unwrap_or_default()
 }
 
 /// The `name: value` lines, without their line ends.
@@ -68,7 +74,7 @@ mod tests {
         let block =
             b"NATS/1.0\r\nNats-Msg-Id:  a b \r\nnats-msg-id: c\r\nNats-Msg-Id: d\r\nE:\r\n\r\n";
         for (name, expected) in [
-            ("Nats-Msg-Id", Some("a b")),
+            ("Nats-Msg-Id", Some("a b ")),
             ("nats-msg-id", Some("c")),
             ("E", Some("")),
             ("Nats-Msg", None),

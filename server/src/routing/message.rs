@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A message between publisher and subscribers. Cloning copies no bytes.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,8 @@ pub struct Origin {
     pub language: Arc<str>,
     /// Version the client gave.
     pub version: Arc<str>,
+    /// When the client connected; none for the server itself.
+    pub started: Option<SystemTime>,
     /// Whether the connection does not want what it publishes itself.
     pub no_echo: bool,
 }

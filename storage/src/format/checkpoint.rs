@@ -33,10 +33,11 @@ pub(crate) const LOG_ID: Field = Field::first(16);
 pub(crate) const LOG_SEGMENT: Field = LOG_ID.then(8);
 pub(crate) const LOG_OFFSET: Field = LOG_SEGMENT.then(8);
 pub(crate) const LOG_POSITION: Field = LOG_OFFSET.then(8);
+pub(crate) const LOG_FIRST: Field = LOG_POSITION.then(8);
 /// Size of the entry of a log.
-pub(crate) const CHECKPOINT_LOG_BYTES: usize = LOG_POSITION.end();
+pub(crate) const CHECKPOINT_LOG_BYTES: usize = LOG_FIRST.end();
 
-const _: () = assert!(CHECKPOINT_HEADER_BYTES == 80 && CHECKPOINT_LOG_BYTES == 40);
+const _: () = assert!(CHECKPOINT_HEADER_BYTES == 80 && CHECKPOINT_LOG_BYTES == 48);
 
 /// A place in the journal: the round that is, or will be, there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(crate) struct Checkpoint {
     pub(crate) generation: u64,
     pub(crate) start: JournalPlace,
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
+    /// The first segment of each log that was not given up: one above it that is missing is damage.
+    pub(crate) firsts: BTreeMap<LogId, SegmentNumber>,
 }
 
 impl Checkpoint {
@@ -82,6 +85,8 @@ impl Checkpoint {
             LOG_SEGMENT.put(&mut entry, &end.segment.0.to_le_bytes());
             LOG_OFFSET.put(&mut entry, &end.offset.to_le_bytes());
             LOG_POSITION.put(&mut entry, &end.position.0.to_le_bytes());
+            let first = self.firsts.get(id).map_or(end.segment.0, |first| first.0);
+            LOG_FIRST.put(&mut entry, &first.to_le_bytes());
             bytes.extend_from_slice(&entry);
         }
         let body_crc = checksum(0, bytes.get(CHECKPOINT_HEADER_BYTES..).unwrap_or_default());
@@ -143,6 +148,10 @@ impl Checkpoint {
         if !places || !start || numbers.iter().any(|number| *number > NUMBER_MAX) {
             return Err("checkpoint has impossible values");
         }
+        let firsts = body
+            .chunks_exact(CHECKPOINT_LOG_BYTES)
+            .map(|entry| (LogId(LOG_ID.u128(entry)), SegmentNumber(LOG_FIRST.u64(entry))))
+            .collect();
         let ends = body
             .chunks_exact(CHECKPOINT_LOG_BYTES)
             .map(|entry| {
@@ -165,6 +174,7 @@ impl Checkpoint {
                 round: START_ROUND.u64(bytes),
             },
             ends,
+            firsts,
         })
     }
 }

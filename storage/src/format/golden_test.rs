@@ -88,6 +88,7 @@ fn checkpoint() -> Checkpoint {
         generation: 7,
         start: JournalPlace { file: 1, use_number: 0x1_0000_0002, offset: 8192, round: 43 },
         ends: BTreeMap::from([(LOG, end)]),
+        firsts: BTreeMap::from([(LOG, SegmentNumber(1))]),
     }
 }
 
@@ -143,7 +144,7 @@ fn structures() -> Vec<Structure> {
         ),
         structure(
             "Checkpoint log entry",
-            fields!(checkpoint: LOG_ID, LOG_SEGMENT, LOG_OFFSET, LOG_POSITION),
+            fields!(checkpoint: LOG_ID, LOG_SEGMENT, LOG_OFFSET, LOG_POSITION, LOG_FIRST),
             log,
         ),
         structure(
@@ -160,7 +161,7 @@ fn structures() -> Vec<Structure> {
 }
 
 /// The part of the page below a heading.
-fn section(title: &str) -> &'static str {
+pub(crate) fn section(title: &str) -> &'static str {
     let start = PAGE
         .find(&format!("\n## {title}\n"))
         .unwrap_or_else(|| panic!("docs/DISK_FORMAT.md has no section {title}"));
@@ -169,7 +170,7 @@ fn section(title: &str) -> &'static str {
 }
 
 /// Rows of the table: offset, size, name.
-fn rows(section: &str) -> Vec<(usize, usize, String)> {
+pub(crate) fn rows(section: &str) -> Vec<(usize, usize, String)> {
     section
         .lines()
         .filter_map(|line| {
@@ -188,6 +189,29 @@ fn dump(bytes: &[u8]) -> String {
     bytes.chunks(16).enumerate().map(line).collect()
 }
 
+/// The dump in a section is what the encoder wrote.
+pub(crate) fn check_dump(title: &str, bytes: &[u8]) {
+    let section = section(title);
+    let shown = section.split("```").nth(1).unwrap_or_default().trim_start_matches("text\n");
+    let dump = dump(bytes);
+    assert!(shown == dump, "{title}: the page shows\n{shown}instead of\n{dump}");
+}
+
+/// Same for a structure whose fields have no fixed places: its table gives places and sizes in the dump, without a gap.
+/// Gives the names of the fields.
+pub(crate) fn check_example(title: &str, bytes: &[u8]) -> Vec<String> {
+    let mut end = 0;
+    let mut names = Vec::new();
+    for (offset, size, name) in rows(section(title)) {
+        assert_eq!(offset, end, "{title}: place of {name}");
+        end += size;
+        names.push(name);
+    }
+    assert_eq!(end, bytes.len(), "{title}: the table does not end where the dump does");
+    check_dump(title, bytes);
+    names
+}
+
 #[test]
 fn the_page_shows_the_fields_and_bytes_that_are_written() {
     for structure in structures() {
@@ -201,9 +225,7 @@ fn the_page_shows_the_fields_and_bytes_that_are_written() {
         assert_eq!(rows, fields, "table of {}", structure.title);
         let end = structure.fields.last().unwrap().1.end();
         assert_eq!(end, structure.bytes.len(), "fields of {} leave a gap", structure.title);
-        let shown = section.split("```").nth(1).unwrap_or_default().trim_start_matches("text\n");
-        let dump = dump(&structure.bytes);
-        assert!(shown == dump, "{}: the page shows\n{shown}instead of\n{dump}", structure.title);
+        check_dump(structure.title, &structure.bytes);
     }
 }
 

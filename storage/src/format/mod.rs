@@ -25,4 +25,4 @@ pub(crate) fn checksum(seed: u32, bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod golden_test;
+pub(crate) mod golden_test;

@@ -8,7 +8,7 @@ use super::{CheckpointCommand, Shared, Slots};
 use crate::{
     Error, Result,
     format::checkpoint::{Checkpoint, JournalPlace, LogEnd},
-    log::LogId,
+    log::{LogId, SegmentNumber},
     segment::{SegmentFile, index_path, log_directory},
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -47,15 +47,35 @@ impl Checkpointer {
 
     /// Makes a checkpoint. A failed sync makes the store read-only.
     pub(crate) fn run(&self, closed: bool) -> Result<()> {
+        self.make(closed, closed)
+    }
+
+    /// Unlinks the segments that were given up, once a checkpoint says that they were: one that is missing without that
+    /// is damage.
+    pub(crate) fn remove_given_up(&self) -> Result<()> {
+        let files = std::mem::take(&mut self.shared.progress().given_up);
+        if files.is_empty() {
+            return Ok(());
+        }
+        match self.make(false, true) {
+            // Unlinking makes room. At worst what was given up is reported as missing after a crash.
+            Ok(()) | Err(Error::NoSpace) => remove_segments(&self.shared, &files),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a checkpoint; without `always` only where something has changed.
+    fn make(&self, closed: bool, always: bool) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.check()?;
         let (start, ends, dirty) = {
             let mut progress = self.shared.progress();
             let mut dirty: Vec<_> = std::mem::take(&mut progress.dirty).into_iter().collect();
             dirty.sort_unstable_by_key(|(id, _)| *id);
-            (progress.acknowledged, progress.ends.clone(), dirty)
+            let ends = (progress.ends.clone(), progress.firsts.clone());
+            (progress.acknowledged, ends, dirty)
         };
-        if !closed && start == state.last && dirty.is_empty() {
+        if !always && start == state.last && dirty.is_empty() {
             return Ok(());
         }
         for (id, file) in dirty {
@@ -78,10 +98,10 @@ impl Checkpointer {
         slots: &mut Slots,
         closed: bool,
         start: JournalPlace,
-        ends: BTreeMap<LogId, LogEnd>,
+        (ends, firsts): (BTreeMap<LogId, LogEnd>, BTreeMap<LogId, SegmentNumber>),
     ) -> Result<()> {
         let volume = self.volume;
-        let mut checkpoint = Checkpoint { closed, volume, generation: 0, start, ends };
+        let mut checkpoint = Checkpoint { closed, volume, generation: 0, start, ends, firsts };
         let written = slots.write(&mut checkpoint);
         match &written {
             // The slot before it still holds, and so does the journal after it: nothing is lost.
@@ -106,8 +126,8 @@ impl Checkpointer {
                 }
                 Err(RecvTimeoutError::Timeout) => self.run_logged(),
                 Ok(CheckpointCommand::Interval) => {}
-                Ok(CheckpointCommand::Remove(files)) => {
-                    if let Err(error) = remove_segments(&self.shared, &files) {
+                Ok(CheckpointCommand::Remove) => {
+                    if let Err(error) = self.remove_given_up() {
                         tracing::warn!(%error, "segments stay until the volume is opened again");
                     }
                 }
@@ -140,7 +160,7 @@ impl std::fmt::Debug for Checkpointer {
 }
 
 /// Unlinks segments from the oldest on, each durably before the next, so that a crash leaves no gap.
-pub(crate) fn remove_segments(shared: &Shared, files: &[Arc<SegmentFile>]) -> Result<()> {
+fn remove_segments(shared: &Shared, files: &[Arc<SegmentFile>]) -> Result<()> {
     for file in files {
         let path = file.path();
         let _ = shared.disk.remove_file(&index_path(file.id()));

@@ -136,6 +136,12 @@ impl Committer {
         }
         self.tell_failures();
         self.answer_flushes();
+        if self.shared.manual && self.shared.failure().is_none() {
+            let removed = self.checkpointer.remove_given_up();
+            if let Err(error) = removed {
+                tracing::warn!(%error, "segments stay until the volume is opened again");
+            }
+        }
         had_work
     }
 

@@ -12,13 +12,14 @@
 mod checkpoint;
 mod commit;
 mod drive;
+mod old_files;
 mod replay;
 mod ring;
 mod round;
 mod shared;
 mod slots;
 
-pub(crate) use checkpoint::{Checkpointer, remove_segments};
+pub(crate) use checkpoint::Checkpointer;
 pub(crate) use commit::Committer;
 pub(crate) use drive::{Driver, Ends};
 pub(crate) use replay::{Redone, replay};

@@ -2,7 +2,7 @@
 //!
 //! Facts at the place where a round is expected, and what is done (`decide`):
 //!
-//! | at the place | first round of the next use | highest `durable_through` of later rounds | done |
+//! | at the place | first round of the next use | highest `durable_through` of later rounds of this opening | done |
 //! |---|---|---|---|
 //! | the expected round, whole | - | - | its frames are written to their segments |
 //! | anything else | the expected round | - | go on in that file |
@@ -10,15 +10,17 @@
 //! | anything else | another | below the expected round | end: it was torn, never acknowledged |
 //! | anything else | another | the expected round or above | damage, named; go on at the next readable round |
 //!
-//! Before that: where the checkpoint cannot be read, or its start was written over by a later use of the file (then a
-//! newer checkpoint was there and is damaged), every readable round of the newest opening counts, and everything in the
-//! segments is taken for durable, so that nothing is cut.
+//! Before that: where the checkpoint cannot be read, or its start was written over by a later use of the file or is of
+//! an earlier opening than other rounds (then a newer checkpoint was there and is damaged), or its file is missing,
+//! every readable round of the newest opening counts. Whenever damage is named, everything in the segments is taken for
+//! durable, so that nothing is cut.
 //!
 //! Invariants: writing the frames again gives the same bytes; nothing is deleted here.
 //! Not here: what is good in a segment (`log::open`).
 
 use super::{
-    ring::{JOURNAL_DIRECTORY, journal_files, journal_path},
+    old_files::{FoundRound, OldFile, broken_files, find_rounds, old_files, volume_of},
+    ring::{JOURNAL_DIRECTORY, journal_path},
     slots::SlotsRead,
 };
 use crate::{
@@ -26,22 +28,17 @@ use crate::{
     disk::{Disk, DiskFile, OpenMode},
     format::{
         checkpoint::{JournalPlace, LogEnd},
-        checksum,
-        journal_file::{JOURNAL_FILE_BLOCK_BYTES, JournalFileHeader},
-        journal_round::{
-            self, ENTRY_FLAG_IN_SEGMENT, EntryHeader, ROUND_HEADER_BYTES, RoundHeader,
-        },
+        journal_file::JOURNAL_FILE_BLOCK_BYTES,
+        journal_round::{self, ENTRY_FLAG_IN_SEGMENT, EntryHeader, RoundHeader},
         segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
     },
-    log::{LogId, Position},
+    log::{LogId, Position, SegmentNumber},
     segment::{
         LOGS_DIRECTORY, log_directory, parse_log_directory, parse_segment_name, segment_path,
     },
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-/// Rounds begin at multiples of this.
-const STEP_BYTES: u64 = 4096;
 /// The lower part of a use number counts uses within one opening of the volume, the upper part openings.
 pub(crate) const USES_PER_OPENING: u64 = 1 << 32;
 
@@ -54,6 +51,8 @@ pub(crate) struct Redone {
     pub(crate) damage: Vec<String>,
     /// How far every log is durable.
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
+    /// The first segment of every log that was not given up.
+    pub(crate) firsts: BTreeMap<LogId, SegmentNumber>,
     /// Identity of the volume, where anything says it.
     pub(crate) volume: Option<u128>,
     /// Above every use number before.
@@ -81,39 +80,6 @@ fn decide(expected: u64, whole: bool, next_file: bool, later_durable: Option<u64
     }
 }
 
-/// A journal file as it was found.
-struct OldFile {
-    number: u32,
-    bytes: u64,
-    file: Arc<dyn DiskFile>,
-    /// The first round in it.
-    first: Option<RoundHeader>,
-}
-
-impl OldFile {
-    fn header_at(&self, seed: u32, offset: u64) -> Result<Option<RoundHeader>> {
-        let mut bytes = [0; ROUND_HEADER_BYTES];
-        self.read(&mut bytes, offset)?;
-        let header = RoundHeader::decode(seed, &bytes);
-        Ok(header.filter(|header| offset.saturating_add(header.round_bytes()) <= self.bytes))
-    }
-
-    /// The entries of a round, where their checksum is right.
-    fn body(&self, header: &RoundHeader, offset: u64) -> Result<Option<Vec<u8>>> {
-        let mut body = vec![0; header.body_bytes as usize];
-        self.read(&mut body, offset + ROUND_HEADER_BYTES as u64)?;
-        Ok((checksum(0, &body) == header.body_crc).then_some(body))
-    }
-
-    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        let path = journal_path(self.number);
-        self.file
-            .read_at(bytes, offset)
-            .map(drop)
-            .map_err(|error| Error::io(format!("read {} at {offset}", path.display()), error))
-    }
-}
-
 /// Replays the journal of a volume.
 pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> {
     let mut redone = Redone::default();
@@ -124,7 +90,7 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     };
     let Some(volume) = redone.volume else {
         // No file says whose it is: a new volume, or one that lost everything but its logs.
-        take_all_for_durable(disk, &mut redone)?;
+        take_all_for_durable(disk, &BTreeMap::new(), &mut redone)?;
         (redone.next_use, redone.next_round) = (USES_PER_OPENING, 1);
         return Ok(redone);
     };
@@ -132,55 +98,52 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     for file in &mut files {
         file.first = file.header_at(seed, JOURNAL_FILE_BLOCK_BYTES)?;
     }
-    let mut reader = Reader { disk, files, seed, segments: BTreeMap::new(), redone };
+    let (rounds, segments) = (Vec::new(), BTreeMap::new());
+    let mut reader = Reader { disk, files, rounds, seed, segments, redone };
+    let is_closed = slots.newest && slots.checkpoint.as_ref().is_some_and(|found| found.closed);
+    if !is_closed {
+        reader.rounds = find_rounds(&reader.files, seed)?;
+    }
+    if slots.checkpoint.is_some() {
+        reader.redone.damage.extend(broken_files(&reader.files)?);
+    }
     let start = slots.checkpoint.as_ref().map(|checkpoint| checkpoint.start);
-    match (&slots.checkpoint, start.filter(|start| !reader.is_written_over(*start))) {
-        (Some(checkpoint), Some(start)) => {
+    if let Some(checkpoint) = &slots.checkpoint {
+        reader.redone.ends = checkpoint.ends.clone();
+    }
+    match start.filter(|start| is_closed || !reader.is_stale(*start)) {
+        Some(start) => {
             for what in &slots.broken {
                 // A crash during a checkpoint leaves this, and the other slot holds.
                 tracing::info!(what, "one of the two checkpoints is not whole");
             }
-            reader.redone.ends = checkpoint.ends.clone();
+            if let Some(checkpoint) = &slots.checkpoint {
+                reader.redone.firsts = checkpoint.firsts.clone();
+            }
             reader.follow(start)?;
         }
-        (stale, _) => {
+        None => {
             reader.redone.damage.extend(slots.broken.iter().cloned());
-            let what = if stale.is_some() { "is out of date" } else { "cannot be read" };
-            reader.redone.damage.push(format!(
-                "the checkpoint {what}: all that the logs hold is kept, and nothing is cut"
-            ));
+            let what = if start.is_some() { "is out of date" } else { "cannot be read" };
+            reader.redone.damage.push(format!("the checkpoint {what}"));
             reader.redo_newest_opening()?;
-            take_all_for_durable(disk, &mut reader.redone)?;
         }
+    }
+    if !reader.redone.damage.is_empty() {
+        // What was durable is not known any more: all that the logs hold is kept, and nothing is cut.
+        let nothing = BTreeMap::new();
+        let synced = slots.checkpoint.as_ref().map_or(&nothing, |found| &found.ends);
+        take_all_for_durable(disk, synced, &mut reader.redone)?;
     }
     reader.finish(start)
 }
 
-fn old_files(disk: &Arc<dyn Disk>) -> Result<Vec<OldFile>> {
-    let mut files = Vec::new();
-    for number in journal_files(disk.as_ref())? {
-        let path = journal_path(number);
-        let failed = |error| Error::io(format!("open {}", path.display()), error);
-        let file = disk.open(&path, OpenMode::Read).map_err(failed)?;
-        let bytes = file.len().map_err(failed)?;
-        files.push(OldFile { number, bytes, file, first: None });
-    }
-    Ok(files)
-}
-
-fn volume_of(files: &[OldFile]) -> Result<Option<u128>> {
-    for file in files {
-        let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
-        file.read(&mut block, 0)?;
-        if let Ok(header) = JournalFileHeader::decode(&block) {
-            return Ok(Some(header.volume));
-        }
-    }
-    Ok(None)
-}
-
-/// Every byte that a log holds counts as durable: none of it is cut.
-fn take_all_for_durable(disk: &Arc<dyn Disk>, redone: &mut Redone) -> Result<()> {
+/// Every byte that a log holds counts as durable from now on: it is synced, and none of it is cut.
+fn take_all_for_durable(
+    disk: &Arc<dyn Disk>,
+    synced: &BTreeMap<LogId, LogEnd>,
+    redone: &mut Redone,
+) -> Result<()> {
     let failed = |path: &Path, error| Error::io(format!("read {}", path.display()), error);
     let logs = disk
         .list(Path::new(LOGS_DIRECTORY))
@@ -188,17 +151,23 @@ fn take_all_for_durable(disk: &Arc<dyn Disk>, redone: &mut Redone) -> Result<()>
     for id in logs.iter().filter_map(|name| parse_log_directory(name)) {
         let directory = log_directory(id);
         let names = disk.list(&directory).map_err(|error| failed(&directory, error))?;
-        let Some(number) = names.iter().filter_map(|name| parse_segment_name(name)).max() else {
-            continue;
-        };
-        let path = segment_path(SegmentId { log: id, number });
-        let len = disk
-            .open(&path, OpenMode::Read)
-            .and_then(|file| file.len())
-            .map_err(|error| failed(&path, error))?;
-        let end = LogEnd { segment: number, offset: len, position: Position(0) };
+        let synced = synced.get(&id).map(|end| end.segment);
+        let mut last = None;
+        for number in names.iter().filter_map(|name| parse_segment_name(name)) {
+            if synced.is_some_and(|synced| number < synced) {
+                continue;
+            }
+            let path = segment_path(SegmentId { log: id, number });
+            let file = disk.open(&path, OpenMode::Write).map_err(|error| failed(&path, error))?;
+            file.sync()
+                .map_err(|error| Error::ReadOnly(format!("sync of {}: {error}", path.display())))?;
+            let len = file.len().map_err(|error| failed(&path, error))?;
+            last = last.max(Some((number, len)));
+        }
+        let Some((segment, offset)) = last else { continue };
+        let end = LogEnd { segment, offset, position: Position(0) };
         let known = redone.ends.entry(id).or_insert(end);
-        *known = (*known).max(end);
+        *known = LogEnd { position: known.position, ..end.max(*known) };
     }
     Ok(())
 }
@@ -206,6 +175,8 @@ fn take_all_for_durable(disk: &Arc<dyn Disk>, redone: &mut Redone) -> Result<()>
 struct Reader<'a> {
     disk: &'a Arc<dyn Disk>,
     files: Vec<OldFile>,
+    /// All that were found, in order; none where the volume was closed.
+    rounds: Vec<FoundRound>,
     seed: u32,
     /// Segments written to; `None` where there is none to write to.
     segments: BTreeMap<SegmentId, Option<Arc<dyn DiskFile>>>,
@@ -213,11 +184,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn is_written_over(&self, start: JournalPlace) -> bool {
-        let file = self.files.iter().find(|file| file.number == start.file);
-        file.and_then(|file| file.first).is_some_and(|first| first.use_number > start.use_number)
-    }
-
     fn file(&self, number: u32) -> Option<&OldFile> {
         self.files.iter().find(|file| file.number == number)
     }
@@ -281,58 +247,51 @@ impl Reader<'_> {
 
     /// Of the rounds after an unreadable place: the highest `durable_through`, and the place of the next whole one.
     fn later(&self, place: JournalPlace) -> Result<Option<(u64, JournalPlace)>> {
+        let opening = place.use_number / USES_PER_OPENING;
         let mut durable = None;
         let mut next = None;
-        let next_use = place.use_number + 1;
-        let after = self
-            .files
-            .iter()
-            .find(|file| file.first.is_some_and(|first| first.use_number == next_use));
-        let here = self.file(place.file).map(|file| (file, place.use_number, place.offset));
-        let after = after.map(|file| (file, next_use, JOURNAL_FILE_BLOCK_BYTES));
-        for (file, use_number, from) in here.into_iter().chain(after) {
-            let mut offset = from;
-            while offset < file.bytes {
-                let header = file.header_at(self.seed, offset)?.filter(|header| {
-                    header.use_number == use_number && header.round >= place.round
-                });
-                if let Some(header) = header {
-                    durable = durable.max(Some(header.durable_through));
-                    if next.is_none() && file.body(&header, offset)?.is_some() {
-                        let (file, round) = (file.number, header.round);
-                        next = Some(JournalPlace { file, use_number, offset, round });
-                    }
-                }
-                offset += STEP_BYTES;
+        for found in self.rounds.iter().filter(|found| {
+            found.header.use_number / USES_PER_OPENING == opening
+                && found.header.use_number >= place.use_number
+                && found.header.round >= place.round
+        }) {
+            durable = durable.max(Some(found.header.durable_through));
+            let Some(file) = self.files.get(found.file).filter(|_| next.is_none()) else {
+                continue;
+            };
+            if file.body(&found.header, found.offset)?.is_some() {
+                let RoundHeader { use_number, round, .. } = found.header;
+                let (file, offset) = (file.number, found.offset);
+                next = Some(JournalPlace { file, use_number, offset, round });
             }
         }
         Ok(durable.zip(next))
     }
 
+    /// Whether the journal has gone on since the checkpoint, so that it does not start there any more.
+    fn is_stale(&self, start: JournalPlace) -> bool {
+        let opening = start.use_number / USES_PER_OPENING;
+        let newest = self.rounds.last().map(|found| found.header.use_number / USES_PER_OPENING);
+        let file = self.file(start.file);
+        newest.is_some_and(|newest| newest > opening)
+            || file.is_none_or(|file| {
+                file.first.is_some_and(|first| first.use_number > start.use_number)
+            })
+    }
+
     /// Redoes every readable round of the newest opening, in order.
     fn redo_newest_opening(&mut self) -> Result<()> {
-        let mut rounds = Vec::new();
-        for (index, file) in self.files.iter().enumerate() {
-            let mut offset = JOURNAL_FILE_BLOCK_BYTES;
-            while offset < file.bytes {
-                if let Some(header) = file.header_at(self.seed, offset)? {
-                    rounds.push((header.use_number, header.round, index, offset));
-                }
-                offset += STEP_BYTES;
-            }
-        }
-        rounds.sort_unstable();
-        let newest = rounds.last().map_or(0, |round| round.0 / USES_PER_OPENING);
+        let rounds = std::mem::take(&mut self.rounds);
+        let newest = rounds.last().map_or(0, |found| found.header.use_number / USES_PER_OPENING);
         self.redone.next_use = newest.saturating_mul(USES_PER_OPENING);
-        self.redone.next_round = rounds.last().map_or(1, |round| round.1 + 1);
-        for (use_number, _, index, offset) in rounds {
-            let Some(file) = self.files.get(index) else { continue };
-            if use_number / USES_PER_OPENING != newest {
+        self.redone.next_round = rounds.last().map_or(1, |found| found.header.round + 1);
+        for found in rounds {
+            let Some(file) = self.files.get(found.file) else { continue };
+            if found.header.use_number / USES_PER_OPENING != newest {
                 continue;
             }
-            let Some(header) = file.header_at(self.seed, offset)? else { continue };
-            if let Some(body) = file.body(&header, offset)? {
-                self.redo(&header, &body)?;
+            if let Some(body) = file.body(&found.header, found.offset)? {
+                self.redo(&found.header, &body)?;
             }
         }
         Ok(())
@@ -361,8 +320,9 @@ impl Reader<'_> {
             let file = self.segment(id)?;
             self.segments.insert(id, file);
         }
-        let Some(Some(file)) = self.segments.get(&id) else { return Ok(()) };
-        if entry.flags & ENTRY_FLAG_IN_SEGMENT == 0 {
+        if let Some(Some(file)) = self.segments.get(&id)
+            && entry.flags & ENTRY_FLAG_IN_SEGMENT == 0
+        {
             file.write_at(frame, entry.offset).map_err(|error| {
                 Error::io(format!("write segment {}", segment_path(id).display()), error)
             })?;

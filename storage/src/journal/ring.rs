@@ -24,7 +24,7 @@ pub(crate) const JOURNAL_DIRECTORY: &str = "journal";
 /// Zeros are written in pieces of this size.
 const ZERO_BYTES: usize = 1024 * 1024;
 /// Files that a new journal has.
-const FILES_MIN: usize = 2;
+pub(super) const FILES_MIN: u32 = 2;
 
 /// A file of the ring.
 #[derive(Clone, Debug)]
@@ -57,6 +57,11 @@ pub(crate) fn journal_path(number: u32) -> PathBuf {
     Path::new(JOURNAL_DIRECTORY).join(format!("{number:04}.jnl"))
 }
 
+/// The path of a journal file that is being made.
+fn unfinished_path(number: u32) -> PathBuf {
+    Path::new(JOURNAL_DIRECTORY).join(format!("{number:04}.new"))
+}
+
 /// The numbers of the journal files there are.
 pub(crate) fn journal_files(disk: &dyn Disk) -> Result<Vec<u32>> {
     let names = disk
@@ -66,9 +71,10 @@ pub(crate) fn journal_files(disk: &dyn Disk) -> Result<Vec<u32>> {
     Ok(names.iter().filter_map(number).collect())
 }
 
-/// Makes a journal file: header and zeros, durable on return.
+/// Makes a journal file: header and zeros, durable on return. It gets its name when it is whole: one that is not is
+/// damage.
 fn make_file(disk: &Arc<dyn Disk>, header: &JournalFileHeader) -> Result<RingFile> {
-    let path = journal_path(header.number);
+    let path = unfinished_path(header.number);
     let failed = |what: &str, error| Error::io(format!("{what} {}", path.display()), error);
     let file =
         disk.open(&path, OpenMode::Create).map_err(|error| failed("create journal file", error))?;
@@ -82,6 +88,7 @@ fn make_file(disk: &Arc<dyn Disk>, header: &JournalFileHeader) -> Result<RingFil
         }
         file.write_at(&header.encode(), 0)?;
         file.sync()?;
+        disk.rename(&path, &journal_path(header.number))?;
         disk.sync_directory(Path::new(JOURNAL_DIRECTORY))
     };
     if let Err(error) = fill() {
@@ -97,6 +104,18 @@ fn open_file(disk: &Arc<dyn Disk>, number: u32, bytes: u64) -> Result<RingFile> 
         .open(&path, OpenMode::Direct)
         .map_err(|error| Error::io(format!("open journal file {}", path.display()), error))?;
     Ok(RingFile { number, bytes, file })
+}
+
+/// Removes what a crash left of files that were being made.
+fn remove_unfinished(disk: &dyn Disk) -> Result<()> {
+    let directory = Path::new(JOURNAL_DIRECTORY);
+    let failed = |error| Error::io(format!("clear {JOURNAL_DIRECTORY}"), error);
+    for name in disk.list(directory).map_err(failed)? {
+        if name.ends_with(".new") {
+            disk.remove_file(&directory.join(name)).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 impl RingSpace {
@@ -198,25 +217,25 @@ impl Ring {
             volume: options.volume,
             ..SpaceState::default()
         };
-        for number in journal_files(disk.as_ref())? {
-            state.next_number = state.next_number.max(number.saturating_add(1));
-            if let Some(header) = Self::reusable(disk, number, options.volume)? {
-                state.bytes += header.file_bytes;
-                state.free.push_back(open_file(disk, number, header.file_bytes)?);
-            } else {
-                // Made by a crash halfway, or damaged: everything in it is replayed or reported by now.
+        remove_unfinished(disk.as_ref())?;
+        let numbers = journal_files(disk.as_ref())?;
+        let end = numbers.iter().max().map_or(0, |last| last.saturating_add(1));
+        state.next_number = end.max(FILES_MIN);
+        for number in 0..state.next_number {
+            if numbers.contains(&number) {
+                if let Some(header) = Self::reusable(disk, number, options.volume)? {
+                    state.bytes += header.file_bytes;
+                    state.free.push_back(open_file(disk, number, header.file_bytes)?);
+                    continue;
+                }
+                // Damaged: everything in it is replayed or reported by now.
                 let path = journal_path(number);
                 disk.remove_file(&path)
                     .map_err(|error| Error::io(format!("remove {}", path.display()), error))?;
             }
-        }
-        while state.free.len() < FILES_MIN {
-            let number = state.next_number;
             let (volume, file_bytes) = (state.volume, state.file_bytes);
-            state
-                .free
-                .push_back(make_file(disk, &JournalFileHeader { number, volume, file_bytes })?);
-            state.next_number += 1;
+            let header = JournalFileHeader { number, volume, file_bytes };
+            state.free.push_back(make_file(disk, &header)?);
             state.bytes += file_bytes;
         }
         let Some(current) = state.free.pop_front() else { return Err(Error::NoSpace) };

@@ -12,7 +12,7 @@ use crate::{
         checkpoint::{JournalPlace, LogEnd},
         segment_header::SegmentId,
     },
-    log::{FileLog, LogId},
+    log::{FileLog, LogId, SegmentNumber},
     segment::SegmentFile,
 };
 use crossbeam_channel::Sender;
@@ -48,8 +48,8 @@ pub(crate) enum CheckpointCommand {
     Wanted,
     /// A log wants its file synced at an interval: look at the clock again.
     Interval,
-    /// Unlink segments.
-    Remove(Vec<Arc<SegmentFile>>),
+    /// Unlink the segments that were given up.
+    Remove,
     /// End.
     Stop,
 }
@@ -61,6 +61,10 @@ pub(crate) struct Progress {
     pub(crate) acknowledged: JournalPlace,
     /// How far each log is acknowledged.
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
+    /// The first segment of each log that was not given up.
+    pub(crate) firsts: BTreeMap<LogId, SegmentNumber>,
+    /// Segments that were, to be unlinked once a checkpoint says so.
+    pub(crate) given_up: Vec<Arc<SegmentFile>>,
     /// Files written since they were synced.
     pub(crate) dirty: hashbrown::HashMap<SegmentId, Arc<dyn DiskFile>>,
 }
@@ -113,6 +117,17 @@ impl Shared {
 
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These segments, the first ones of a log, may go.
+    pub(crate) fn give_up(&self, id: LogId, files: Vec<Arc<SegmentFile>>) {
+        let Some(last) = files.last().map(|file| file.id().number.0) else { return };
+        let mut progress = self.progress();
+        // A log that was removed meanwhile is not known any more.
+        if let Some(first) = progress.firsts.get_mut(&id) {
+            *first = SegmentNumber(last + 1).max(*first);
+        }
+        progress.given_up.extend(files);
     }
 
     pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Weak<FileLog>>> {

@@ -23,8 +23,8 @@ pub(crate) struct SlotsRead {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// What is wrong with slots that hold something else, a sentence each.
     pub(crate) broken: Vec<String>,
-    /// Whether there were any files.
-    pub(crate) any: bool,
+    /// No slot held a newer checkpoint than the one found.
+    pub(crate) newest: bool,
 }
 
 /// The slots.
@@ -42,6 +42,7 @@ impl Slots {
     /// Reads both slots, without a change.
     pub(crate) fn read(disk: &dyn Disk) -> Result<SlotsRead> {
         let mut read = SlotsRead::default();
+        let mut generations = Vec::new();
         for index in 0..2 {
             let path = slot_path(index);
             let failed = |error| Error::io(format!("read {}", path.display()), error);
@@ -50,7 +51,6 @@ impl Slots {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(error)),
             };
-            read.any = true;
             let mut bytes = vec![0; CHECKPOINT_HEADER_BYTES];
             let count = file.read_at(&mut bytes, 0).map_err(failed)?;
             bytes.truncate(count);
@@ -69,6 +69,7 @@ impl Slots {
             };
             match decoded {
                 Ok(found) => {
+                    generations.push(found.generation);
                     let newer = read
                         .checkpoint
                         .as_ref()
@@ -80,6 +81,9 @@ impl Slots {
                 Err(what) => read.broken.push(format!("{} at 0: {what}", path.display())),
             }
         }
+        generations.sort_unstable();
+        // The slots are written in turn: with both at hand, and one apart, there was no other.
+        read.newest = matches!(generations[..], [before, last] if before + 1 == last);
         Ok(read)
     }
 

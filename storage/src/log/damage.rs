@@ -8,7 +8,10 @@ use crate::{Result, format::segment_index::SegmentIndex, segment::SegmentFile};
 
 /// Damage whose end is not known yet.
 struct Pending {
+    /// No sequence below is lost.
     from_sequence: u64,
+    /// No message before it has this sequence or a higher one.
+    above_sequence: u64,
     /// Position of the first record that may be lost.
     from_position: Position,
     bytes: u64,
@@ -21,12 +24,20 @@ pub(super) struct DamageReport<'a> {
     pending: Option<Pending>,
     /// No message so far has this sequence or a higher one.
     next_sequence: u64,
+    /// What comes next has no sequence below this one.
+    least_sequence: u64,
     next_position: Position,
 }
 
 impl<'a> DamageReport<'a> {
     pub(super) fn new(replay: &'a mut dyn FnMut(Replay) -> Result<()>) -> Self {
-        Self { replay, pending: None, next_sequence: 0, next_position: Position(0) }
+        Self {
+            replay,
+            pending: None,
+            next_sequence: 0,
+            least_sequence: 0,
+            next_position: Position(0),
+        }
     }
 
     /// No message so far has this sequence or a higher one.
@@ -37,7 +48,7 @@ impl<'a> DamageReport<'a> {
     /// A segment begins. Its sequence is exact where its header is good.
     pub(super) fn at_segment(&mut self, base_sequence: u64, exact: bool) {
         if exact && self.pending.is_none() {
-            self.next_sequence = base_sequence;
+            (self.next_sequence, self.least_sequence) = (base_sequence, base_sequence);
         }
     }
 
@@ -45,7 +56,8 @@ impl<'a> DamageReport<'a> {
     pub(super) fn frame(&mut self, body: FrameBody) -> Result<()> {
         self.before_sequence(body.base_sequence)?;
         self.next_position = Position(body.base_position.0 + u64::from(body.count));
-        // A record is one message at most.
+        // A record is one message at most, and none at least.
+        self.least_sequence = body.base_sequence;
         self.next_sequence = body.base_sequence.saturating_add(u64::from(body.count));
         (self.replay)(Replay::Frame(body))
     }
@@ -65,7 +77,7 @@ impl<'a> DamageReport<'a> {
 
     /// What comes next begins at this sequence: damage before it ends there.
     pub(super) fn before_sequence(&mut self, sequence: u64) -> Result<()> {
-        self.next_sequence = sequence;
+        (self.next_sequence, self.least_sequence) = (sequence, sequence);
         self.tell(Some(sequence))
     }
 
@@ -81,7 +93,8 @@ impl<'a> DamageReport<'a> {
             }
             None => {
                 self.pending = Some(Pending {
-                    from_sequence: self.next_sequence,
+                    from_sequence: self.least_sequence,
+                    above_sequence: self.next_sequence,
                     from_position: self.next_position,
                     bytes,
                     what,
@@ -94,10 +107,9 @@ impl<'a> DamageReport<'a> {
     pub(super) fn finish(&mut self, position: Position) -> Result<()> {
         let lost = self.pending.as_ref().map(|pending| {
             let records = position.0.saturating_sub(pending.from_position.0);
-            pending.from_sequence.saturating_add(records)
+            (records > 0).then(|| pending.above_sequence.saturating_add(records))
         });
-        let known = lost
-            .filter(|to| self.pending.as_ref().is_some_and(|pending| *to > pending.from_sequence));
+        let known = lost.flatten();
         if let Some(to) = known {
             self.next_sequence = to;
         }

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     Error, Result,
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
-    journal::{CheckpointCommand, Command, Shared, remove_segments},
+    journal::{CheckpointCommand, Command, Shared},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
-    segment::{FramePlace, FrameTable, Lookup, SegmentFile, SegmentFrames, write_index},
+    segment::{FramePlace, FrameTable, Lookup, SegmentFile, write_index},
     store::LogOptions,
     stream::Compression,
 };
@@ -299,7 +299,8 @@ impl Log for FileLog {
 
     fn wants_segment(&self) -> bool {
         let open = self.open();
-        open.started && open.segment_bytes >= self.options.segment_bytes
+        // One that damage left without a frame begins as any other does.
+        !open.started || open.segment_bytes >= self.options.segment_bytes
     }
 
     fn frame_for_sequence(&self, sequence: u64) -> Result<Option<FrameBody>> {
@@ -329,10 +330,10 @@ impl Log for FileLog {
         for file in &files {
             file.keep_readable();
         }
-        if self.shared.manual {
-            return remove_segments(&self.shared, &files);
+        self.shared.give_up(self.id, files);
+        if !self.shared.manual {
+            let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove);
         }
-        let _ = self.shared.checkpoint_commands.send(CheckpointCommand::Remove(files));
         Ok(())
     }
 
@@ -340,7 +341,7 @@ impl Log for FileLog {
         let _rewriting = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let old = {
             let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
-            readable.table.segment(number).map(SegmentFrames::clone)
+            readable.table.segment(number).cloned()
         };
         let Some(old) = old.filter(|segment| segment.file.is_sealed()) else { return Ok(()) };
         let new = rewrite(&self.shared.disk, &old, frames, self.compression())?;

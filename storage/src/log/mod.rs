@@ -100,6 +100,7 @@ pub(crate) enum Replay {
     /// Frames that damage took, or a segment's header (then no sequence is lost). Sequences from `from_sequence` up to
     /// (not including) `to_sequence` may have been in them; the owner knows better what it has seen before.
     Damage {
+        /// At or below the first lost sequence.
         from_sequence: u64,
         /// `base_sequence` of the next good frame. At the end of the log a bound from the number of lost records, or
         /// `None` where nothing bounds it.
@@ -129,7 +130,8 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     /// `CommitListener::committed` has that position. Never waits for the disk; `Busy` when too much waits already.
     /// `starts_segment` may be set only when `wants_segment` said so or at the first group of the log.
     fn append(&self, group: &Group<'_>) -> Result<Position>;
-    /// The active segment has reached its size: the next group should be a state record with `starts_segment`.
+    /// The active segment has reached its size, or holds nothing: the next group should be a state record with
+    /// `starts_segment`.
     fn wants_segment(&self) -> bool;
     /// The committed frame that would hold the message with this sequence: the last one whose `base_sequence` is at or
     /// below it. `None` when the log starts above it. `Damaged` when the frame is lost.

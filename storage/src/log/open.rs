@@ -16,8 +16,8 @@ use crate::{
     },
     journal::Shared,
     segment::{
-        FramePlace, FrameTable, Scan, ScanEnd, ScanEvent, SegmentFile, SegmentFrames,
-        log_directory, parse_segment_name, read_index,
+        ANOTHER_SEGMENT, FramePlace, FrameTable, Scan, ScanEnd, ScanEvent, SegmentFile,
+        SegmentFrames, log_directory, parse_segment_name, read_index,
     },
     store::LogOptions,
 };
@@ -29,10 +29,14 @@ pub(crate) struct Opening<'a> {
     id: LogId,
     /// How far it is durable; `None` where nothing ever was.
     durable: Option<LogEnd>,
+    /// The first segment that was not given up; `None` where that is not known.
+    kept_from: Option<SegmentNumber>,
     table: FrameTable,
     report: DamageReport<'a>,
     expected: Position,
     last: Option<(Arc<SegmentFile>, ScanEnd)>,
+    /// The last file is another segment: nothing is cut off it, and nothing is written to it.
+    foreign: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -41,16 +45,19 @@ impl<'a> Opening<'a> {
         shared: &'a Arc<Shared>,
         id: LogId,
         durable: Option<LogEnd>,
+        kept_from: Option<SegmentNumber>,
         replay: &'a mut dyn FnMut(Replay) -> Result<()>,
     ) -> Self {
         Self {
             shared,
             id,
             durable,
+            kept_from,
             table: FrameTable::default(),
             report: DamageReport::new(replay),
             expected: Position(0),
             last: None,
+            foreign: false,
         }
     }
 
@@ -71,10 +78,13 @@ impl<'a> Opening<'a> {
             }
         }
         let position = self.durable.map_or(self.expected, |end| end.position.max(self.expected));
+        let ends_missing = self.note_missing_end();
         self.report.finish(position)?;
         let writing = match self.last.take() {
-            Some((file, end)) => Writing::new(file, end.offset, position),
-            None => self.first_segment(position)?,
+            Some((file, end)) if !ends_missing && !self.foreign => {
+                Writing::new(file, end.offset, position)
+            }
+            last => self.new_segment(last.map(|(file, _)| file), position)?,
         };
         Ok(FileLog::new(self.id, options, self.shared, self.table, writing))
     }
@@ -100,14 +110,22 @@ impl<'a> Opening<'a> {
             _ => 0,
         };
         let header = file.header()?;
-        let follows =
-            self.last.as_ref().is_none_or(|(before, _)| before.id().number.0 + 1 == number.0);
-        if self.durable.is_none() && first && header.is_err() {
+        let follows = match &self.last {
+            Some((before, _)) => before.id().number.0 + 1 == number.0,
+            None => self.kept_from.is_none_or(|kept| number <= kept),
+        };
+        let opened = file.file()?;
+        let len = opened
+            .len()
+            .map_err(|error| Error::io(format!("length of {}", file.path().display()), error))?;
+        // The header is durable before a frame comes behind it: alone, it may be what a crash left.
+        let torn = header.is_err() && len <= SEGMENT_HEADER_BYTES as u64;
+        if self.durable.is_none() && first && torn {
             // A crash while the log was made: it never held anything.
             return Ok(false);
         }
         if floor == 0 && !first {
-            let continues = header.is_ok_and(|header| header.base_position == self.expected);
+            let continues = header.map_or(!torn, |header| header.base_position == self.expected);
             if !continues || !follows {
                 return Ok(false);
             }
@@ -115,11 +133,8 @@ impl<'a> Opening<'a> {
         if !follows {
             self.report.damage("segments are missing", &file, 0, 0);
         }
+        self.foreign = header == Err(ANOTHER_SEGMENT);
         self.begin(&file, header, first);
-        let opened = file.file()?;
-        let len = opened
-            .len()
-            .map_err(|error| Error::io(format!("length of {}", file.path().display()), error))?;
         if len > floor {
             opened.sync().map_err(|error| {
                 let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
@@ -205,7 +220,6 @@ impl<'a> Opening<'a> {
             let Some(active) = table.active() else { return Ok(()) };
             match event {
                 ScanEvent::Frame { header, offset, records } => {
-                    active.bound_lost(header.base_sequence);
                     let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
                     let place =
                         FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
@@ -238,7 +252,7 @@ impl<'a> Opening<'a> {
     /// Cuts what was never acknowledged off the last segment read. True where there was something.
     fn cut_torn_end(&mut self) -> Result<bool> {
         let Some((file, end)) = &self.last else { return Ok(false) };
-        let Some(why) = end.torn else { return Ok(false) };
+        let Some(why) = end.torn.filter(|_| !self.foreign) else { return Ok(false) };
         let path = file.path();
         tracing::info!(path = %path.display(), offset = end.offset, why, "torn end is cut");
         let opened = file.file()?;
@@ -278,9 +292,31 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// A first segment for a log that has none.
-    fn first_segment(&mut self, position: Position) -> Result<Writing> {
-        let number = self.durable.map_or(0, |end| end.segment.0 + 1);
+    /// Names the segments that were durable and that nothing comes after. True where there are any.
+    fn note_missing_end(&mut self) -> bool {
+        let Some(end) = self.durable else { return false };
+        let last = self.last.as_ref().map(|(file, _)| file.id().number);
+        if last.is_some_and(|last| last >= end.segment) {
+            return false;
+        }
+        let id = SegmentId { log: self.id, number: end.segment };
+        let file = SegmentFile::existing(&self.shared.disk, id);
+        self.report.damage("segments are missing", &file, 0, 0);
+        true
+    }
+
+    /// A segment to write to, where there is none, or none that can be written to.
+    fn new_segment(
+        &mut self,
+        last: Option<Arc<SegmentFile>>,
+        position: Position,
+    ) -> Result<Writing> {
+        let known = self.durable.map(|end| end.segment);
+        let number = known.max(last.as_ref().map(|file| file.id().number));
+        let number = number.map_or(0, |number| number.0 + 1);
+        if let Some(last) = last {
+            last.seal();
+        }
         let header = SegmentHeader {
             id: SegmentId { log: self.id, number: SegmentNumber(number) },
             base_position: position,

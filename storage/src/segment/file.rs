@@ -25,6 +25,9 @@ const PREALLOCATE_BYTES_MIN: u64 = 64 * 1024;
 /// Space reserved ahead at most, in bytes.
 const PREALLOCATE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// What is wrong with a file that is whole, but is another segment.
+pub(crate) const ANOTHER_SEGMENT: &str = "header of another segment";
+
 /// A segment file.
 pub(crate) struct SegmentFile {
     id: SegmentId,
@@ -161,7 +164,7 @@ impl SegmentFile {
     pub(crate) fn header(&self) -> Result<Result<SegmentHeader, &'static str>> {
         let bytes = self.read(0, SEGMENT_HEADER_BYTES)?;
         Ok(SegmentHeader::decode(&bytes).and_then(|header| {
-            if header.id == self.id { Ok(header) } else { Err("header of another segment") }
+            if header.id == self.id { Ok(header) } else { Err(ANOTHER_SEGMENT) }
         }))
     }
 }

@@ -9,7 +9,7 @@ mod index_file;
 mod scan;
 mod table;
 
-pub(crate) use file::SegmentFile;
+pub(crate) use file::{ANOTHER_SEGMENT, SegmentFile};
 pub(crate) use index_file::{read_index, write_index};
 pub(crate) use scan::{Scan, ScanEnd, ScanEvent};
 pub(crate) use table::{FramePlace, FrameTable, Lookup, SegmentFrames};

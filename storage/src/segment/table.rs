@@ -92,9 +92,12 @@ impl SegmentFrames {
     /// Adds a frame after the last one.
     pub(crate) fn push(&mut self, place: FramePlace, end: Position, last_time: Timestamp) {
         self.end_position = end;
-        if self.frames.is_empty() {
-            self.base_sequence = place.base_sequence;
-        }
+        self.bound_lost(place.base_sequence);
+        // Where damage comes first the sequence is a guess that may be too high.
+        self.base_sequence = match self.frames.is_empty() {
+            true => place.base_sequence,
+            false => self.base_sequence.min(place.base_sequence),
+        };
         self.bytes = place.offset + u64::from(place.bytes);
         self.last_time = self.last_time.max(last_time);
         self.frames.push(place);
@@ -133,7 +136,7 @@ impl SegmentFrames {
     }
 
     /// A good frame with this sequence comes next: the lost ranges before it begin there at the latest.
-    pub(crate) fn bound_lost(&mut self, base_sequence: u64) {
+    fn bound_lost(&mut self, base_sequence: u64) {
         for frame in self.frames.iter_mut().rev().take_while(|frame| frame.is_lost()) {
             frame.base_sequence = frame.base_sequence.min(base_sequence);
         }

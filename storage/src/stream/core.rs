@@ -280,7 +280,10 @@ impl Core {
     pub(crate) fn trim(&mut self, now: Timestamp) -> Option<SegmentNumber> {
         let first =
             self.contents.entries.first().map_or(self.committed_sequence + 1, |(first, _)| first);
-        if first < self.next_segment || now < self.trim_after || self.is_in_memory() {
+        let pause = i64::try_from(TRIM_PAUSE.as_nanos()).unwrap_or(i64::MAX);
+        // A clock that was set back does not make the pause longer.
+        let left = self.trim_after.0.saturating_sub(now.0);
+        if first < self.next_segment || (1..=pause).contains(&left) || self.is_in_memory() {
             return None;
         }
         let segments = self.log.segments();
@@ -297,11 +300,17 @@ impl Core {
         self.next_segment =
             segments.get(removable + 1).map_or(u64::MAX, |segment| segment.base_sequence);
         if self.next_segment <= first {
-            let pause = i64::try_from(TRIM_PAUSE.as_nanos()).unwrap_or(i64::MAX);
             self.trim_after = Timestamp(now.0.saturating_add(pause));
         }
         self.compacted.retain(|number, _| *number >= stays.number);
-        (removable > 0).then_some(stays.number)
+        if removable == 0 {
+            return None;
+        }
+        self.lost.sequences.retain(|(_, last)| *last >= stays.base_sequence);
+        if self.lost.sequences.is_empty() {
+            self.lost.bytes = 0;
+        }
+        Some(stays.number)
     }
 }
 

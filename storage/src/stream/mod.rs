@@ -92,7 +92,7 @@ pub struct StreamState {
     pub subjects: u64,
     /// Sequences between first and last that hold nothing.
     pub deleted: u64,
-    /// What damage took.
+    /// What damage took; forgotten when the segments around it go.
     pub lost: Lost,
 }
 
@@ -160,11 +160,6 @@ impl Stream {
         let committed = core.committed_sequence;
         let first = core.first_sequence();
         let held = core.contents.held_messages;
-        let mut lost = core.lost.clone();
-        lost.sequences.retain(|(_, last)| *last >= first);
-        if lost.sequences.is_empty() && first > 1 && !core.lost.sequences.is_empty() {
-            lost.bytes = 0;
-        }
         let is_fresh = committed == 0 && held == 0;
         StreamState {
             messages: held,
@@ -180,7 +175,7 @@ impl Stream {
             last_time: core.committed_time,
             subjects: core.held_subjects(),
             deleted: (committed + 1).saturating_sub(first).saturating_sub(held),
-            lost,
+            lost: core.lost.clone(),
         }
     }
 
@@ -421,7 +416,11 @@ impl fmt::Debug for Stream {
 }
 
 #[cfg(test)]
+pub(crate) mod golden_test;
+#[cfg(test)]
 mod stream_crash_test;
+#[cfg(test)]
+mod stream_damage_test;
 #[cfg(test)]
 pub(crate) mod stream_test;
 

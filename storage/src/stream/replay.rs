@@ -104,6 +104,11 @@ impl Rebuild {
         core.held_progress = self.progress.clone();
         core.progress = self.progress;
         core.lost = self.lost;
+        let least = core.config.first_sequence.max(1);
+        core.lost.sequences.retain_mut(|(first, last)| {
+            *first = least.max(*first);
+            first <= last
+        });
         core
     }
 

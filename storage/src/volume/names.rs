@@ -3,7 +3,7 @@
 //! Invariants: a name that is being made or removed is taken.
 //! Not here: the streams (`crate::stream`).
 
-use crate::Stream;
+use crate::{Stream, log::LogId};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -14,8 +14,10 @@ use std::{
 pub(super) enum Named {
     /// A stream.
     Stream(Arc<Stream>),
-    /// One that is being made or removed, or that cannot be opened.
+    /// One that is being made or removed.
     Reserved,
+    /// One that cannot be opened; its log.
+    Unreadable(LogId),
 }
 
 /// Names and what they stand for.
@@ -48,7 +50,7 @@ pub(super) fn all_streams(names: &Names) -> Vec<Arc<Stream>> {
     let names = names.lock().unwrap_or_else(PoisonError::into_inner);
     let streams = names.values().filter_map(|named| match named {
         Named::Stream(stream) => Some(Arc::clone(stream)),
-        Named::Reserved => None,
+        Named::Reserved | Named::Unreadable(_) => None,
     });
     streams.collect()
 }

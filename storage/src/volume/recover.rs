@@ -15,11 +15,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Opens all streams there are.
 pub(super) fn open_streams(
     environment: &Arc<Environment>,
+    catalogue_is_whole: bool,
     report: &mut RecoveryReport,
 ) -> Result<BTreeMap<String, Named>> {
     let mut names = BTreeMap::new();
     for stored in environment.catalogue.streams() {
-        let named = open_stream(environment, &stored, report);
+        let named = open_known(environment, &stored, catalogue_is_whole, report);
         names.insert(stored.name().to_owned(), named);
     }
     take_up_strays(environment, &mut names, report)?;
@@ -27,6 +28,44 @@ pub(super) fn open_streams(
 }
 
 /// Opens a stream that the catalogue has. One that cannot be opened keeps its name and its files.
+fn open_known(
+    environment: &Arc<Environment>,
+    stored: &StoredConfig,
+    catalogue_is_whole: bool,
+    report: &mut RecoveryReport,
+) -> Named {
+    let mut stored = stored.clone();
+    // What damage took may have been the newest configuration, and an older one may have limits that remove messages.
+    if !catalogue_is_whole && let Some(newer) = config_in_log(environment, &stored) {
+        report.damage.push(format!(
+            "{}: its configuration is the one of its log, the catalogue has another",
+            stored.name()
+        ));
+        if let Err(error) = environment.catalogue.put(newer.clone()) {
+            report.damage.push(format!("{}: {error}", stored.name()));
+        }
+        stored = newer;
+    }
+    open_stream(environment, &stored, report)
+}
+
+/// The configuration that an undamaged log has, where it is not the one given.
+fn config_in_log(environment: &Arc<Environment>, stored: &StoredConfig) -> Option<StoredConfig> {
+    let id = LogId(stored.incarnation().0);
+    if !environment.store.list_logs().is_ok_and(|logs| logs.contains(&id)) {
+        return None;
+    }
+    let options = log_options(&stored.config(), environment.sync, environment.segment_bytes);
+    let mut rebuild = Rebuild::new(Duration::ZERO, environment.now());
+    let log = environment.store.open_log(id, options, &mut |event| rebuild.event(event)).ok()?;
+    drop(log);
+    let found = rebuild.config().filter(|found| {
+        found.incarnation() == stored.incarnation() && found.name() == stored.name()
+    })?;
+    let found = found.clone();
+    (found != *stored && rebuild.damage().is_empty()).then_some(found)
+}
+
 fn open_stream(
     environment: &Arc<Environment>,
     stored: &StoredConfig,
@@ -59,7 +98,7 @@ fn open_stream(
         Ok(stream) => Named::Stream(stream),
         Err(error) => {
             report.unreadable_streams.push((name, error));
-            Named::Reserved
+            Named::Unreadable(id)
         }
     }
 }
@@ -95,6 +134,7 @@ fn take_up_strays(
         names.insert(name, named);
         environment.catalogue.put(stored)?;
     }
+    environment.catalogue.forget_all_but(&environment.store.list_logs()?);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use headwater_storage::{Message, Result, Stream, Timestamp, subject};
 use std::collections::BTreeMap;
 
 /// Most messages of one reply.
-const MESSAGES_MAX: usize = 1000;
+const MESSAGES_MAX: usize = 100_000;
 /// Most subjects of which the last message is given.
 const SUBJECTS_MAX: usize = 1024;
 /// Most bytes of one reply, where the request does not say less.
@@ -51,7 +51,7 @@ fn send_batch(replies: &Replies<'_>, stream: &Stream, selection: &Selection) -> 
     let (mut sent, mut last) = (0, 0);
     for _ in 0..messages_max {
         let Some(message) = stream.next_by_subject(&filters, next)? else { break };
-        if sent > 0 && sent + size(&message) > bytes_max(selection) {
+        if sent >= bytes_max(selection) {
             break;
         }
         sent += size(&message);
@@ -92,7 +92,7 @@ fn find_last(stream: &Stream, selection: &Selection) -> Result<Found> {
     let up_to = match (selection.up_to_sequence, selection.up_to_time) {
         (0, None) => committed,
         (0, Some(time)) => before(stream, time)?,
-        (sequence, _) => sequence.min(committed),
+        (sequence, _) => sequence,
     };
     let mut messages = BTreeMap::new();
     for filter in selection.multi_last.iter().filter(|filter| subject::is_valid(filter)) {
@@ -126,7 +126,7 @@ fn send_last(
     };
     let (mut pending, mut sent, mut last) = (messages.len(), 0, 0);
     for message in messages.iter().take(messages_max) {
-        if sent > 0 && sent + size(message) > bytes_max(selection) {
+        if sent >= bytes_max(selection) {
             break;
         }
         sent += size(message);

@@ -108,21 +108,16 @@ fn selection(body: &[u8], subject: Option<&str>) -> Result<Selection, &'static s
             false => Err(BAD_REQUEST),
         };
     }
-    if !selection.multi_last.is_empty() {
-        let others = !selection.last_by_subject.is_empty()
-            || !selection.next_by_subject.is_empty()
-            || selection.start_time.is_some()
-            || (selection.up_to_sequence > 0 && selection.up_to_time.is_some());
-        return if others { Err(BAD_REQUEST) } else { Ok(selection) };
-    }
-    if selection.is_empty() {
+    let is_multi = !selection.multi_last.is_empty();
+    if selection.is_empty() && !is_multi {
         return Err("408 Empty Request");
     }
-    let is_batch_of_last = selection.batch != 0 && !selection.last_by_subject.is_empty();
-    if selection.is_contradictory() || is_batch_of_last {
-        return Err(BAD_REQUEST);
-    }
-    Ok(selection)
+    let names_last = !selection.last_by_subject.is_empty();
+    let is_wrong = selection.is_contradictory()
+        || (names_last && (selection.batch > 0 || is_multi))
+        || (is_multi && !selection.next_by_subject.is_empty())
+        || (selection.up_to_sequence > 0 && selection.up_to_time.is_some());
+    if is_wrong { Err(BAD_REQUEST) } else { Ok(selection) }
 }
 
 #[cfg(test)]

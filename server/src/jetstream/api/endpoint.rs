@@ -5,6 +5,7 @@ use super::{Reply, Request};
 use super::{
     account_info, messages, stream_change, stream_info, stream_list, stream_purge, unbuilt,
 };
+use crate::jetstream::errors;
 use serde_json::{Map, Value, json};
 
 /// An endpoint.
@@ -115,6 +116,17 @@ impl Endpoint {
             Self::ConsumerReset => "consumer_reset_response",
             Self::ConsumerUnpin => "consumer_unpin_response",
             Self::ConsumerStepdown => "consumer_leader_stepdown_response",
+        }
+    }
+    /// Whether an answer counts as a request, and as one that failed, in the account's numbers. nats-server sends the
+    /// messages it reads past its counters, and does not take it for a failure when a message to delete is not there.
+    pub(super) fn counts(self, result: &Reply) -> (bool, bool) {
+        match (self, result) {
+            (Self::MessageGet, Ok(_)) => (false, false),
+            (Self::MessageDelete, Err(error)) if error.err_code == errors::SEQUENCE_NOT_FOUND => {
+                (true, false)
+            }
+            (_, result) => (true, result.is_err()),
         }
     }
     /// What stands beside the error in a failed reply.

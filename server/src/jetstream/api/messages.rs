@@ -4,7 +4,7 @@
 use super::endpoint::object;
 use super::{Reply, Request};
 use crate::jetstream::errors::{self, ApiError};
-use crate::jetstream::json::Fields;
+use crate::jetstream::json::{self, Fields};
 use crate::jetstream::text_time;
 use data_encoding::BASE64;
 use headwater_storage::{Error, Message, Result as StorageResult, Stream, Timestamp, subject};
@@ -93,11 +93,7 @@ pub(super) fn get(request: &Request<'_>) -> Reply {
         return Err(errors::BAD_REQUEST);
     }
     let selection = request.required(Selection::read)?;
-    let is_batch = selection.batch != 0
-        || selection.bytes_max != 0
-        || !selection.multi_last.is_empty()
-        || selection.up_to_sequence != 0
-        || selection.up_to_time.is_some();
+    let is_batch = selection.batch > 0 || selection.bytes_max > 0;
     if selection.is_empty() || selection.is_contradictory() || is_batch {
         return Err(errors::BAD_REQUEST);
     }
@@ -121,12 +117,12 @@ pub(super) fn get(request: &Request<'_>) -> Reply {
 
 /// Deletes one message. With or without `no_erase` its bytes stay in their segment until that goes.
 pub(super) async fn delete(request: &Request<'_>) -> Reply {
-    if request.body.trim_ascii().is_empty() {
+    if json::is_empty(request.body) {
         return Err(errors::BAD_REQUEST);
     }
     let read = |fields: &Fields<'_>| Ok((fields.count("seq")?, fields.flag("no_erase")?));
     let (sequence, _no_erase) = request.required(read)?;
-    let Some(sequence) = sequence else { return Err(errors::BAD_REQUEST) };
+    let sequence = sequence.unwrap_or(0);
     let entry = request.entry()?;
     let config = entry.config();
     let refused = |text: String| ApiError::with(500, DELETE_FAILED, text);
@@ -136,14 +132,13 @@ pub(super) async fn delete(request: &Request<'_>) -> Reply {
     if config.deny_delete {
         return Err(refused("message delete not permitted".into()));
     }
-    if sequence == 0 {
-        return Err(refused("no message found".into()));
-    }
     match entry.stream.delete(sequence).await {
         Ok(()) => Ok(object(json!({"success": true}))),
-        Err(Error::MessageNotFound(_)) => {
-            Err(ApiError::with(400, 10043, format!("sequence {sequence} not found")))
-        }
+        Err(Error::MessageNotFound(_)) => Err(ApiError::with(
+            400,
+            errors::SEQUENCE_NOT_FOUND,
+            format!("sequence {sequence} not found"),
+        )),
         Err(error) => Err(ApiError::of_storage(&error, DELETE_FAILED)),
     }
 }

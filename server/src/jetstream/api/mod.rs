@@ -40,7 +40,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 const PREFIX: &str = "$JS.API.";
-const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
+/// The header by which a request asks for a level of the API.
+pub(crate) const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
 
 /// A request on its way to its handler.
 pub(super) struct Request<'a> {
@@ -92,19 +93,26 @@ pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Ori
         true => endpoint.handle(&request).await,
         false => Err(errors::REQUIRED_API_LEVEL),
     };
-    let is_error = result.is_err();
+    let (is_counted, is_error) = endpoint.counts(&result);
     let payload = envelope(endpoint, result);
-    tenant.count(is_error);
+    if is_counted {
+        tenant.count(is_error);
+    }
     if !message.reply.is_empty() {
         let (subject, payload) = (message.reply.clone(), payload.clone());
         tenant.account.send(&Message { subject, payload, ..Message::default() });
     }
-    advisory::api_audit(tenant, message, origin, &payload);
+    if is_counted {
+        advisory::api_audit(tenant, message, origin, &payload);
+    }
 }
 
 /// Whether this server has the level of the API that the request needs, if it says so.
-pub(super) fn is_level_supported(message: &Message) -> bool {
-    let Some(level) = headers::get(&message.headers, LEVEL_HEADER) else { return true };
+pub(crate) fn is_level_supported(message: &Message) -> bool {
+    let level = headers::get(&message.headers, LEVEL_HEADER).unwrap_or_default();
+    if level.is_empty() {
+        return true;
+    }
     let level = std::str::from_utf8(level).ok().and_then(|text| text.parse::<i64>().ok());
     level.is_some_and(|level| level <= i64::from(protocol::API_LEVEL))
 }

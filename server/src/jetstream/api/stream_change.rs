@@ -28,8 +28,7 @@ pub(super) async fn create(request: &Request<'_>) -> Reply {
 /// Changes a stream's configuration.
 pub(super) async fn update(request: &Request<'_>) -> Reply {
     let config = parse(request.body, request.tenant.context.options.is_strict)?;
-    let details =
-        Details { has_dynamic_metadata: true, is_mirror_restarted: true, ..Details::default() };
+    let details = Details { has_dynamic_metadata: true, ..Details::default() };
     let show = |entry: &Entry| info::stream(entry, &details);
     let reply = lifecycle::update(request.tenant, request.stream, &config, show).await?;
     advisory::stream_action(request.tenant, request.stream, StreamAction::Modify);

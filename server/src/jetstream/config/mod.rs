@@ -190,12 +190,8 @@ pub struct Unbuilt {
     pub subject_delete_marker_ttl: i64,
     /// Counters.
     pub allow_msg_counter: bool,
-    /// Atomic batches.
-    pub allow_atomic: bool,
     /// Schedules.
     pub allow_msg_schedules: bool,
-    /// Fast batches.
-    pub allow_batched: bool,
     /// Acknowledging before storing.
     pub is_persisted_late: bool,
 }
@@ -276,6 +272,12 @@ pub struct StreamConfig {
     pub consumer_limits: ConsumerLimits,
     /// Time to live per message; always off here.
     pub allow_msg_ttl: bool,
+    /// Batches that are stored whole or not at all.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_atomic: bool,
+    /// Batches in which the server says how much may be under way.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_batched: bool,
     /// Of the user, and the API level the stream needs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
@@ -315,8 +317,8 @@ mod tests {
             "republish": {"src": "b.>", "dest": "r.>", "headers_only": true},
             "allow_direct": true, "mirror_direct": false, "sealed": false, "deny_delete": true,
             "deny_purge": true, "allow_rollup_hdrs": false, "discard_new_per_subject": true,
-            "consumer_limits": {"max_ack_pending": 8}, "allow_msg_ttl": false,
-            "metadata": {"k": "v", "_nats.req.level": "0"},
+            "consumer_limits": {"max_ack_pending": 8}, "allow_msg_ttl": false, "allow_atomic": true, "allow_batched": true,
+            "metadata": {"k": "v", "_nats.req.level": "4"},
         });
         let config = parse(full.to_string().as_bytes(), true).unwrap().config;
         assert_eq!(serde_json::to_value(&config).unwrap(), full);

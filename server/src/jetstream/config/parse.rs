@@ -27,9 +27,6 @@ pub fn parse(body: &[u8], is_strict: bool) -> Result<ConfigRequest, ApiError> {
         return Ok(ConfigRequest::default());
     }
     let value = json::parse(body)?;
-    if value.is_null() {
-        return Ok(ConfigRequest::default());
-    }
     let fields = Fields::new("request", &value, is_strict)?;
     let is_pedantic = fields.flag("pedantic")?;
     let config = read(&fields)?;
@@ -92,6 +89,8 @@ fn read(fields: &Fields<'_>) -> Result<StreamConfig, ApiError> {
             .transpose()?
             .unwrap_or_default(),
         allow_msg_ttl: false,
+        allow_atomic: fields.flag("allow_atomic")?,
+        allow_batched: fields.flag("allow_batched")?,
         metadata: metadata(fields)?,
         unbuilt: unbuilt(fields)?,
     })
@@ -103,9 +102,7 @@ fn unbuilt(fields: &Fields<'_>) -> Result<Unbuilt, ApiError> {
         allow_msg_ttl: fields.flag("allow_msg_ttl")?,
         subject_delete_marker_ttl: fields.integer("subject_delete_marker_ttl")?,
         allow_msg_counter: fields.flag("allow_msg_counter")?,
-        allow_atomic: fields.flag("allow_atomic")?,
         allow_msg_schedules: fields.flag("allow_msg_schedules")?,
-        allow_batched: fields.flag("allow_batched")?,
         is_persisted_late: fields.word("persist_mode", &modes)?.unwrap_or(false),
     })
 }

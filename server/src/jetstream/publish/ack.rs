@@ -19,6 +19,23 @@ pub(super) fn accepted(settings: &Settings, appended: &Appended) -> Bytes {
     Bytes::from(text)
 }
 
+/// A batch is stored; the sequence is that of its last message.
+pub(super) fn committed(
+    settings: &Settings,
+    appended: &Appended,
+    batch: &str,
+    count: u64,
+) -> Bytes {
+    let mut text = settings.ack_start.clone();
+    text.extend_from_slice(itoa::Buffer::new().format(appended.sequence).as_bytes());
+    if appended.duplicate {
+        text.extend_from_slice(b",\"duplicate\": true");
+    }
+    let batch = serde_json::Value::from(batch);
+    text.extend_from_slice(format!(",\"batch\":{batch},\"count\":{count}}}").as_bytes());
+    Bytes::from(text)
+}
+
 /// The message is refused.
 pub(super) fn refused(settings: &Settings, error: &ApiError) -> Bytes {
     let error = serde_json::to_string(error).unwrap_or_default();
@@ -47,6 +64,9 @@ mod tests {
         assert_eq!(ack(1, false), r#"{"stream":"A","seq":1}"#);
         let longest = r#"{"stream":"A","seq":18446744073709551615,"duplicate": true}"#;
         assert_eq!(ack(u64::MAX, true), longest);
+        let last = Appended { sequence: 9, duplicate: false, time: Timestamp(0) };
+        let whole = r#"{"stream":"A","seq":9,"batch":"b\"","count":2}"#;
+        assert_eq!(committed(&settings, &last, "b\"", 2), whole);
         let error = r#"{"error":{"code":400,"err_code":10109,"description":"invalid operation on sealed stream"},"stream":"A","seq":0}"#;
         assert_eq!(refused(&settings, &errors::SEALED), error);
     }

@@ -1,6 +1,7 @@
 //! The headers that mean something to a stream, found in one pass. Names are compared with case, the first one wins.
 //! Not here: what they do.
 
+use super::time_to_live::TimeToLive;
 use crate::protocol::headers;
 use bytes::{Bytes, BytesMut};
 
@@ -17,8 +18,7 @@ pub(super) struct Headers<'a> {
     pub(super) expected_subject: Option<&'a [u8]>,
     pub(super) expected_message_id: Option<&'a [u8]>,
     pub(super) rollup: Option<&'a [u8]>,
-    pub(super) has_ttl: bool,
-    pub(super) has_batch: bool,
+    pub(super) time_to_live: Option<TimeToLive>,
     pub(super) has_increment: bool,
     pub(super) has_schedule: bool,
     pub(super) has_source: bool,
@@ -32,7 +32,7 @@ impl<'a> Headers<'a> {
             let Some(rest) = line.strip_prefix(b"Nats-") else { continue };
             let Some(colon) = memchr::memchr(b':', rest) else { continue };
             let Some((name, value)) = rest.split_at_checked(colon) else { continue };
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            let value = headers::value(value.get(1..).unwrap_or_default());
             if !value.is_empty() {
                 found.take(name, value);
             }
@@ -51,8 +51,7 @@ impl<'a> Headers<'a> {
             b"Expected-Last-Subject-Sequence-Subject" => set(&mut self.expected_subject, value),
             b"Expected-Last-Msg-Id" => set(&mut self.expected_message_id, value),
             b"Rollup" => set(&mut self.rollup, value),
-            b"TTL" => self.has_ttl = true,
-            b"Batch-Id" => self.has_batch = true,
+            b"TTL" => set(&mut self.time_to_live, TimeToLive::read(value)),
             b"Incr" => self.has_increment = true,
             b"Schedule" => self.has_schedule = true,
             b"Stream-Source" => self.has_source = true,
@@ -65,22 +64,33 @@ fn set<T>(slot: &mut Option<T>, value: T) {
     slot.get_or_insert(value);
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+/// A number as nats-server reads it: digits and nothing else.
+pub(super) fn number(value: &[u8]) -> Option<u64> {
     let is_digits = value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value).ok().filter(|_| is_digits)?.parse().ok()
 }
 
-/// The block without the code and text of a status line, which must not be stored.
+/// The block without the code and text of a status line, which must not be stored; nothing where that was all.
 pub(super) fn without_status(block: &Bytes) -> Bytes {
     let Some(rest) = block.strip_prefix(VERSION) else { return block.clone() };
     if rest.starts_with(b"\r\n") {
         return block.clone();
     }
     let Some(end) = memchr::memmem::find(rest, b"\r\n") else { return block.clone() };
+    if rest.get(end..) == Some(b"\r\n\r\n") {
+        return Bytes::new();
+    }
     let mut plain = BytesMut::with_capacity(block.len());
     plain.extend_from_slice(VERSION);
     plain.extend_from_slice(rest.get(end..).unwrap_or_default());
     plain.freeze()
+}
+
+/// The block without the lines of one header.
+pub(super) fn without(block: &Bytes, name: &str) -> Bytes {
+    let is_it =
+        |line: &[u8]| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+    headwater_replication::headers::rewrite(block, is_it, None)
 }
 
 #[cfg(test)]
@@ -106,11 +116,22 @@ mod tests {
     }
 
     #[test]
+    fn headers_go() {
+        for (block, expected) in [
+            ("NATS/1.0\r\nK: 1\r\nKK: V\r\nK: 2\r\n\r\n", "NATS/1.0\r\nKK: V\r\n\r\n"),
+            ("NATS/1.0\r\nKK: K: 1\r\n\r\n", "NATS/1.0\r\nKK: K: 1\r\n\r\n"),
+            ("", ""),
+        ] {
+            assert_eq!(without(&Bytes::from(block), "K"), expected);
+        }
+    }
+
+    #[test]
     fn status_lines_go() {
         for (block, expected) in [
             ("NATS/1.0\r\n\r\n", "NATS/1.0\r\n\r\n"),
             ("NATS/1.0 503\r\nK: V\r\n\r\n", "NATS/1.0\r\nK: V\r\n\r\n"),
-            ("NATS/1.0 100 Idle\r\n\r\n", "NATS/1.0\r\n\r\n"),
+            ("NATS/1.0 100 Idle\r\n\r\n", ""),
             ("NATS/1.0 1", "NATS/1.0 1"),
             ("", ""),
         ] {

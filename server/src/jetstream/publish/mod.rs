@@ -2,23 +2,32 @@
 //!
 //! Runs on the publisher's task up to the append and on the engine's commit thread from there. Nothing here waits.
 //! A publisher that asked for an answer gets one, whatever happens, unless the stream says `no_ack`.
-//! Not here: what the engine checks itself (sequences, ids, limits).
+//! Not here: messages of batches (`atomic`, `fast`), what the engine checks itself (sequences, ids, limits).
 
 mod ack;
+mod atomic;
+mod budget;
+mod fast;
 mod headers;
 pub(crate) mod republish;
 mod settings;
+mod time_to_live;
+
+pub(crate) use budget::Budget;
 
 use super::config::StreamConfig;
 use super::errors::{self, ApiError};
 use crate::routing::{Account, Handler, Message, Origin};
+use atomic::AtomicBatches;
 use bytes::Bytes;
+use fast::FastBatches;
 use headers::Headers;
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
 use settings::Settings;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock};
+use time_to_live::TimeToLive;
 
 /// Largest header block of a stored message.
 const HEADER_BYTES_MAX: usize = 65_535;
@@ -32,6 +41,8 @@ thread_local! {
 pub(crate) struct Publisher {
     stream: Arc<Stream>,
     settings: RwLock<Arc<Settings>>,
+    atomic: Arc<AtomicBatches>,
+    fast: Arc<FastBatches>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -40,19 +51,39 @@ impl Publisher {
     pub(crate) fn new(
         stream: Arc<Stream>,
         config: &StreamConfig,
+        budget: &Arc<Budget>,
         runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
-        Arc::new(Self { stream, settings, runtime })
+        let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
+        let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
+        Arc::new(Self { stream, settings, atomic, fast, runtime })
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
         let settings = Arc::new(Settings::new(config));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        if !config.allow_atomic {
+            self.atomic.clear();
+        }
+        if !config.allow_batched {
+            self.fast.clear();
+        }
+    }
+    /// Drops the batches that are open: nothing is captured any more.
+    pub(crate) fn abandon(&self) {
+        self.atomic.clear();
+        self.fast.clear();
     }
 
     fn publish(&self, account: &Arc<Account>, message: &Message) {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if fast::is_fast(&message.reply) {
+            return self.fast.take(account, &settings, message);
+        }
+        if let Some(id) = atomic::batch_id(message) {
+            return self.atomic.take(account, &settings, message, id);
+        }
         let reply = if settings.no_ack { Bytes::new() } else { message.reply.clone() };
         match prepare(&self.stream, &settings, message) {
             Ok(new) => self.append(account.clone(), settings, new, reply),
@@ -103,6 +134,8 @@ impl Handler for Publisher {
         let captured = Self {
             stream: self.stream.clone(),
             settings: RwLock::new(settings),
+            atomic: self.atomic.clone(),
+            fast: self.fast.clone(),
             runtime: self.runtime.clone(),
         };
         let (account, message) = (account.clone(), message.clone());
@@ -145,16 +178,13 @@ fn with_headers(
 ) -> Result<NewMessage, ApiError> {
     let block = new.headers.clone();
     let headers = Headers::read(&block);
-    if headers.has_batch {
-        return Err(errors::ATOMIC_PUBLISH_DISABLED);
-    }
     if headers.has_increment {
         return Err(errors::COUNTERS_DISABLED);
     }
     if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
         return Err(errors::EXPECTED_STREAM);
     }
-    if headers.has_ttl {
+    if headers.time_to_live == Some(TimeToLive::Some) {
         return Err(errors::TTL_DISABLED);
     }
     new.expect = expectations(stream, &headers, &new.subject)?;
@@ -162,6 +192,8 @@ fn with_headers(
         Some(errors::SCHEDULES_DISABLED)
     } else if headers.has_source {
         Some(errors::SOURCE_HEADER_REFUSED)
+    } else if headers.time_to_live == Some(TimeToLive::Invalid) {
+        Some(errors::TTL_INVALID)
     } else {
         None
     };
@@ -249,6 +281,5 @@ fn rollup(
             return Err(ApiError::wrong_last_message_id(&actual));
         }
     }
-    let value = String::from_utf8_lossy(value);
-    Err(ApiError::with(500, 10111, format!("rollup value invalid: {value:?}")))
+    Err(ApiError::rollup_value(value))
 }

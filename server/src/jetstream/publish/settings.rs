@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) name_json: String,
     pub(super) no_ack: bool,
     pub(super) sealed: bool,
+    pub(super) allow_atomic: bool,
+    pub(super) allow_batched: bool,
     pub(super) allow_rollup: bool,
     pub(super) message_bytes_max: Option<usize>,
     /// None for a stream that takes copies: there what arrives is followed instead.
@@ -35,6 +37,8 @@ impl Settings {
             name_json,
             no_ack: config.no_ack,
             sealed: config.sealed,
+            allow_atomic: config.allow_atomic,
+            allow_batched: config.allow_batched,
             allow_rollup: config.allow_rollup_hdrs,
             message_bytes_max: usize::try_from(config.max_msg_size).ok(),
             republish: Republisher::new(config).filter(|_| !config.is_copy()),

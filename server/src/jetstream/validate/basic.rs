@@ -2,7 +2,7 @@
 //! Not here: what depends on other streams.
 
 use super::{NAME_BYTES_MAX, is_name};
-use crate::jetstream::config::{Discard, StreamConfig};
+use crate::jetstream::config::{Discard, Storage, StreamConfig};
 use crate::jetstream::errors::{self, ApiError};
 
 const DESCRIPTION_BYTES_MAX: usize = 4096;
@@ -26,7 +26,8 @@ pub(super) fn check(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), 
     limits(config, is_pedantic)?;
     window(config, is_pedantic)?;
     discard(config)?;
-    markers(config)
+    markers(config)?;
+    persistence(config)
 }
 
 fn names(config: &StreamConfig) -> Result<(), ApiError> {
@@ -116,6 +117,21 @@ fn discard(config: &StreamConfig) -> Result<(), ApiError> {
         "discard new per subject requires max msgs per subject > 0"
     } else {
         return Ok(());
+    };
+    Err(ApiError::config(text))
+}
+
+/// Acknowledging before storing is refused later; what it does not go with is found here.
+fn persistence(config: &StreamConfig) -> Result<(), ApiError> {
+    let text = match config.unbuilt.is_persisted_late {
+        false => return Ok(()),
+        true if config.storage != Storage::File => {
+            "async persist mode is only supported on file storage"
+        }
+        true if config.allow_atomic => {
+            "async persist mode is not supported with atomic batch publish"
+        }
+        true => return Ok(()),
     };
     Err(ApiError::config(text))
 }

@@ -59,8 +59,8 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (!config.subjects.is_empty(), errors::MIRROR_WITH_SUBJECTS),
         (!config.sources.is_empty(), errors::MIRROR_WITH_SOURCES),
         (unbuilt.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
-        (unbuilt.allow_atomic, errors::MIRROR_WITH_ATOMIC),
-        (unbuilt.allow_batched, errors::MIRROR_WITH_BATCHED),
+        (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
+        (config.allow_batched, errors::MIRROR_WITH_BATCHED),
         (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
     ];
     let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
@@ -80,15 +80,11 @@ fn mirror_transforms(mirror: &OriginConfig) -> Result<(), ApiError> {
         Transform::new(&one.src, &one.dest)
             .map_err(|error| ApiError::with(400, 10154, format!("mirror transform: {error}")))?;
         let mut others = transforms.iter().enumerate().filter(|(inner, _)| *inner != outer);
-        if others.any(|(_, other)| subject::collides(or_all(&one.src), or_all(&other.src))) {
+        if others.any(|(_, other)| subject::collides(&one.src, &other.src)) {
             return Err(errors::MIRROR_FILTERS_OVERLAP);
         }
     }
     Ok(())
-}
-
-fn or_all(source: &str) -> &str {
-    if source.is_empty() { ">" } else { source }
 }
 
 /// A consumer made beforehand needs a name and a subject, and has its own start and filter.
@@ -99,7 +95,6 @@ fn is_consumer_wrong(origin: &OriginConfig) -> bool {
             || origin.opt_start_seq != 0
             || origin.opt_start_time.is_some()
             || !origin.filter_subject.is_empty()
-            || !origin.subject_transforms.is_empty()
     })
 }
 
@@ -156,15 +151,16 @@ fn sources<'a>(
         if !names.insert(source.index_name()) {
             return Err(errors::SOURCE_DUPLICATE);
         }
+        source_transforms(source)?;
         if is_consumer_wrong(source) {
             return Err(errors::SOURCE_CONSUMER);
         }
-        if let Some(consumer) = &source.consumer
-            && !consumers.insert(&consumer.name)
-        {
-            return Err(errors::SOURCE_CONSUMER_DUPLICATE);
+        if let Some(consumer) = &source.consumer {
+            let api = source.external.as_ref().map(|external| &external.api);
+            if !consumers.insert((&source.name, api, &consumer.name)) {
+                return Err(errors::SOURCE_CONSUMER_DUPLICATE);
+            }
         }
-        source_transforms(source)?;
         if let Some(external) = &source.external {
             prefixes.add(external);
         } else if let Some(origin) = lookup(&source.name) {
@@ -182,15 +178,17 @@ fn source_transforms(source: &OriginConfig) -> Result<(), ApiError> {
     if !source.filter_subject.is_empty() && !transforms.is_empty() {
         return Err(errors::SOURCE_FILTER_AND_TRANSFORMS);
     }
-    for (outer, one) in transforms.iter().enumerate() {
+    for one in transforms {
         if !one.src.is_empty() && !subject::is_valid(&one.src) {
             let text = format!("source transform source: invalid subject {}", one.src);
             return Err(ApiError::with(400, 10145, text));
         }
         Transform::new(&one.src, &one.dest)
             .map_err(|error| ApiError::with(400, 10146, format!("source transform: {error}")))?;
+    }
+    for (outer, one) in transforms.iter().enumerate() {
         let mut others = transforms.iter().enumerate().filter(|(inner, _)| *inner != outer);
-        if others.any(|(_, other)| subject::is_subset(or_all(&one.src), or_all(&other.src))) {
+        if others.any(|(_, other)| subject::is_subset(&one.src, &other.src)) {
             return Err(errors::SOURCE_FILTERS_OVERLAP);
         }
     }

@@ -25,6 +25,10 @@ use std::sync::Arc;
 pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// Key under which the API level that a stream needs is stored.
 pub(crate) const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
+/// Level that atomic batches need.
+const ATOMIC_LEVEL: &str = "2";
+/// Level that fast batches need.
+const FAST_LEVEL: &str = "4";
 /// Keys that replies add and nothing stores.
 pub(crate) const DYNAMIC_KEYS: [&str; 2] = ["_nats.ver", "_nats.level"];
 
@@ -50,12 +54,7 @@ pub(crate) fn before_create(name: &str, config: &StreamConfig) -> Result<(), Api
     if config.sealed {
         return Err(ApiError::config("stream configuration for create can not be sealed"));
     }
-    mirror_direct(config)?;
-    replicas(config)
-}
-
-/// Direct reads in the place of an origin need one.
-pub(crate) fn mirror_direct(config: &StreamConfig) -> Result<(), ApiError> {
+    // Direct reads in the place of an origin need one. An update is not refused for that.
     if config.mirror_direct && config.mirror.is_none() {
         return Err(ApiError::config("stream has no mirror but does have mirror direct"));
     }
@@ -71,6 +70,7 @@ pub(crate) fn replicas(config: &StreamConfig) -> Result<(), ApiError> {
 /// Checks a configuration and fills in its defaults.
 pub(crate) fn check(request: &ConfigRequest, lookup: Lookup<'_>) -> Result<StreamConfig, ApiError> {
     let mut config = request.config.clone();
+    metadata(&mut config);
     basic::check(&mut config, request.is_pedantic)?;
     copies::check(&mut config, request, lookup)?;
     cycle::check(&config, lookup)?;
@@ -84,7 +84,6 @@ pub(crate) fn check(request: &ConfigRequest, lookup: Lookup<'_>) -> Result<Strea
             config.placement = None;
         }
     }
-    metadata(&mut config);
     Ok(config)
 }
 
@@ -116,10 +115,15 @@ fn transforms(config: &mut StreamConfig) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The level is stored with the stream, what replies add is not.
+/// The level is stored with the stream, what replies add is not. It counts when the metadata is measured.
 fn metadata(config: &mut StreamConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);
     }
-    config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), "0".to_owned());
+    let level = match (config.allow_atomic, config.allow_batched) {
+        (_, true) => FAST_LEVEL,
+        (true, false) => ATOMIC_LEVEL,
+        (false, false) => "0",
+    };
+    config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), level.to_owned());
 }

@@ -11,6 +11,7 @@ fn create(streams: &Streams, body: &str) -> Result<StreamConfig, ApiError> {
     let request = parse(body.as_bytes(), true)?;
     before_create(&request.config.name, &request.config)?;
     let config = check(&request, &|name| streams.get(name).cloned())?;
+    replicas(&config)?;
     unusable_filters(&config)?;
     Ok(config)
 }
@@ -53,6 +54,17 @@ fn basic_fields() {
         &[],
         &[
             (r#"{"name":"A"}"#, OK, ""),
+            (r#"{"name":"A","allow_atomic":true}"#, OK, ""),
+            (
+                r#"{"name":"A","allow_atomic":true,"persist_mode":"async"}"#,
+                CONFIG,
+                "async persist mode is not supported with atomic batch publish",
+            ),
+            (
+                r#"{"name":"A","storage":"memory","persist_mode":"async"}"#,
+                CONFIG,
+                "async persist mode is only supported on file storage",
+            ),
             (r#"{"NAME":"A","Subjects":["a"]}"#, OK, ""),
             (&long_name, CONFIG, "stream name is too long, maximum allowed is 255"),
             (&long_description, CONFIG, "stream description is too long, maximum allowed is 4096"),
@@ -410,7 +422,8 @@ fn sources() {
             ),
             (
                 r#"{"name":"S","sources":[{"name":"A","consumer":{"name":"d","deliver_subject":"x"}},
-            {"name":"L","consumer":{"name":"d","deliver_subject":"y"}}]}"#,
+            {"name":"A","filter_subject":"","consumer":{"name":"d","deliver_subject":"y"},
+            "subject_transforms":[{"src":"a","dest":"b"}]}]}"#,
                 (400, 10216),
                 "duplicate stream source consumer detected",
             ),
@@ -434,6 +447,12 @@ fn defaults_are_filled_in() {
         (r#"{"name":"P","max_msgs":0,"max_bytes":-7}"#, "max_bytes", json!(-1)),
         (r#"{"name":"P"}"#, "num_replicas", json!(1)),
         (r#"{"name":"P"}"#, "metadata", json!({"_nats.req.level": "0"})),
+        (r#"{"name":"P","allow_atomic":true}"#, "metadata", json!({"_nats.req.level": "2"})),
+        (
+            r#"{"name":"P","allow_atomic":true,"allow_batched":true}"#,
+            "metadata",
+            json!({"_nats.req.level": "4"}),
+        ),
         (
             r#"{"name":"P","metadata":{"_nats.req.level":"3","_nats.ver":"1"}}"#,
             "metadata",

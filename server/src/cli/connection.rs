@@ -1,0 +1,98 @@
+//! The connection of a client command, with the flags that say where to.
+//! It has the timeout that every request goes by.
+//! Not here: what is asked over it (`api`, `request`, `publish`, `subscribe`).
+
+use super::duration;
+use super::error::{ClientError, Result};
+use async_nats::{Client, ConnectOptions, RequestErrorKind, ServerAddr};
+use clap::Args;
+use std::time::Duration;
+
+/// Which server, and as whom.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct ConnectionFlags {
+    /// Servers, separated by commas
+    #[arg(
+        long,
+        short,
+        env = "NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222",
+        value_name = "URL",
+        global = true
+    )]
+    pub(super) server: String,
+    /// User name; a token where there is no password
+    #[arg(long, env = "NATS_USER", hide_env_values = true, global = true)]
+    pub(super) user: Option<String>,
+    /// Password
+    #[arg(long, env = "NATS_PASSWORD", hide_env_values = true, global = true)]
+    pub(super) password: Option<String>,
+    /// How long an answer may take
+    #[arg(
+        long,
+        env = "NATS_TIMEOUT",
+        hide_env_values = true,
+        default_value = "5s",
+        value_name = "DURATION",
+        global = true
+    )]
+    #[arg(value_parser = duration::parse)]
+    pub(super) timeout: Duration,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) timeout: Duration,
+}
+
+impl ConnectionFlags {
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<Connection> {
+        let addresses = self.server.split(',').map(|address| address.trim().parse());
+        let addresses: Vec<ServerAddr> =
+            addresses.collect::<std::io::Result<_>>().map_err(|error| {
+                ClientError::Usage(format!("--server {}: {error}", self.server_without_password()))
+            })?;
+        let options = ConnectOptions::new()
+            .name(format!("Headwater CLI Version {}", crate::protocol::VERSION))
+            .connection_timeout(self.timeout)
+            .request_timeout(Some(self.timeout));
+        let options = match (&self.user, &self.password) {
+            (Some(user), Some(password)) => {
+                options.user_and_password(user.clone(), password.clone())
+            }
+            (Some(token), None) => options.token(token.clone()),
+            (None, _) => options,
+        };
+        match options.connect(addresses).await {
+            Ok(client) => Ok(Connection { client, timeout: self.timeout }),
+            Err(error) => Err(ClientError::Connect {
+                server: self.server_without_password(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn server_without_password(&self) -> String {
+        let hide = |address: &str| match address.rsplit_once('@') {
+            Some((_, host)) => host.to_owned(),
+            None => address.to_owned(),
+        };
+        self.server.split(',').map(hide).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// What became of a request.
+pub(super) fn request_failure(kind: RequestErrorKind, timeout: Duration) -> String {
+    match kind {
+        RequestErrorKind::NoResponders => "No responders are available".to_owned(),
+        RequestErrorKind::TimedOut => {
+            format!("no answer within {}", duration::elapsed_text(timeout))
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What the members of a complete batch ask for, checked in nats-server's order before the engine sees any of them.
+//!
+//! The engine checks ids, sequences and limits itself, member by member; what is refused here is what only means
+//! something among the members of a batch, or in headers that the engine does not read.
+//! Not here: whether the batch is complete (`staging`).
+
+use super::super::headers::Headers;
+use super::super::settings::Settings;
+use super::super::time_to_live::TimeToLive;
+use super::super::{HEADER_BYTES_MAX, expectations, unmet};
+use super::staging::Member;
+use crate::jetstream::errors::{self, ApiError};
+use bytes::Bytes;
+use headwater_storage::message::{Expect, Rollup};
+use headwater_storage::{NewMessage, Stream};
+use std::collections::HashSet;
+
+/// Subjects and ids of the members before the one that is checked.
+#[derive(Debug, Default)]
+struct Earlier {
+    subjects: HashSet<Bytes>,
+    ids: HashSet<Bytes>,
+    count: u64,
+}
+
+/// The appends of a batch, or what its publisher is told.
+pub(super) fn check(
+    stream: &Stream,
+    settings: &Settings,
+    members: Vec<Member>,
+) -> Result<Vec<NewMessage>, ApiError> {
+    let mut earlier = Earlier::default();
+    let mut checked: Vec<NewMessage> = Vec::with_capacity(members.len());
+    for member in members {
+        let new = message(stream, settings, member, &earlier).map_err(|error| {
+            let before = checked.iter().find_map(|new| unmet(stream, &new.expect));
+            before.unwrap_or(error)
+        })?;
+        earlier.subjects.insert(new.subject.clone());
+        earlier.ids.extend(new.message_id.clone());
+        earlier.count += 1;
+        checked.push(new);
+    }
+    Ok(checked)
+}
+
+fn message(
+    stream: &Stream,
+    settings: &Settings,
+    member: Member,
+    earlier: &Earlier,
+) -> Result<NewMessage, ApiError> {
+    let headers = Headers::read(&member.headers);
+    plain(settings, &member, &headers)?;
+    let message_id = headers.message_id.map(Bytes::copy_from_slice);
+    if message_id.as_ref().is_some_and(|id| earlier.ids.contains(id)) {
+        return Err(errors::ATOMIC_PUBLISH_DUPLICATE);
+    }
+    if headers.has_source {
+        return Err(errors::SOURCE_HEADER_REFUSED);
+    }
+    let subject = settings.transformed(&member.subject);
+    let expect = expected(stream, &headers, &subject, earlier)?;
+    let own = |error| unmet(stream, &expect).unwrap_or(error);
+    if headers.has_schedule {
+        return Err(own(errors::SCHEDULES_DISABLED));
+    }
+    let rollup = headers.rollup.map(|value| rollup(settings, value, &subject, earlier));
+    let rollup = rollup.transpose().map_err(own)?;
+    let Member { headers, payload, .. } = member;
+    Ok(NewMessage { subject, headers, payload, message_id, rollup, expect })
+}
+
+/// What does not depend on the stream's messages.
+fn plain(settings: &Settings, member: &Member, headers: &Headers<'_>) -> Result<(), ApiError> {
+    if headers.expected_message_id.is_some() {
+        return Err(ApiError::atomic_publish_header("Nats-Expected-Last-Msg-Id"));
+    }
+    let is_other_stream =
+        headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes());
+    let verdicts = [
+        (member.headers.len() > HEADER_BYTES_MAX, errors::HEADERS_EXCEED_MAXIMUM),
+        (headers.has_increment, errors::COUNTERS_DISABLED),
+        (is_other_stream, errors::EXPECTED_STREAM),
+        (headers.time_to_live == Some(TimeToLive::Some), errors::TTL_DISABLED),
+        (headers.time_to_live == Some(TimeToLive::Invalid), errors::TTL_INVALID),
+    ];
+    let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
+    found.map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// What a member expects of the stream. About what the batch itself writes nothing can be expected.
+fn expected(
+    stream: &Stream,
+    headers: &Headers<'_>,
+    subject: &Bytes,
+    earlier: &Earlier,
+) -> Result<Expect, ApiError> {
+    if let Some(expected) = headers.expected_sequence
+        && earlier.count > 0
+    {
+        let last = stream.committed_sequence().saturating_add(earlier.count);
+        return Err(match expected == Some(last) {
+            true => errors::WRONG_LAST_SEQUENCE_IN_BATCH,
+            false => ApiError::wrong_last_sequence(last),
+        });
+    }
+    let of = headers.expected_subject.unwrap_or(subject);
+    if headers.expected_subject_sequence.is_some() && earlier.subjects.contains(of) {
+        return Err(errors::WRONG_LAST_SEQUENCE_IN_BATCH);
+    }
+    expectations(stream, headers, subject)
+}
+
+/// A rollup must not take away what the batch itself writes.
+fn rollup(
+    settings: &Settings,
+    value: &[u8],
+    subject: &Bytes,
+    earlier: &Earlier,
+) -> Result<Rollup, ApiError> {
+    if !settings.allow_rollup {
+        return Err(errors::ROLLUP_DENIED);
+    }
+    if value.eq_ignore_ascii_case(b"sub") {
+        let is_written = earlier.subjects.contains(subject);
+        return match is_written {
+            true => Err(ApiError::rollup("batch rollup sub invalid")),
+            false => Ok(Rollup::Subject),
+        };
+    }
+    if value.eq_ignore_ascii_case(b"all") {
+        return match earlier.count > 0 {
+            true => Err(ApiError::rollup("batch rollup all invalid")),
+            false => Ok(Rollup::All),
+        };
+    }
+    Err(ApiError::rollup_value(value))
+}

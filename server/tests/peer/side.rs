@@ -1,0 +1,152 @@
+//! One of the two servers that are compared, as a process with a store of its own.
+//! Invariant: it listens on a free port, is named the same on both sides, and is killed when the test ends.
+//! Not here: what is asked of it (`run`).
+
+use crate::client::{Client, Message};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start or to stop.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// How long it may take to answer.
+pub(crate) const ANSWER: Duration = Duration::from_secs(10);
+
+/// Where a program is: named by a variable, on the path, or where the gate installs it.
+pub(crate) fn find(program: &str, variable: &str) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
+        return Some(PathBuf::from(named)).filter(|path| path.is_file());
+    }
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ci-tools");
+    let installed = [tools.join("venv/bin"), tools.join("bin")];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).chain(installed);
+    places.find_map(|place| Some(place.join(program)).filter(|path| path.is_file()))
+}
+
+/// The peer, or a line that says why there is nothing to compare with.
+pub(crate) fn nats_server() -> Option<PathBuf> {
+    let found = find("nats-server", "HEADWATER_NATS_SERVER");
+    if found.is_none() {
+        eprintln!("skipped: no nats-server (HEADWATER_NATS_SERVER names it)");
+    }
+    found
+}
+
+/// Whether nats-server stands on both sides, which checks the scripts rather than Headwater.
+pub(crate) fn is_self_test() -> bool {
+    std::env::var_os("HEADWATER_PEER_SELF").is_some()
+}
+
+/// Headwater's program.
+pub(crate) fn headwater() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_headwater"))
+}
+
+/// How a process is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is asked to stop.
+    Stop,
+    /// It is killed.
+    Kill,
+}
+
+/// A running server.
+pub(crate) struct Side {
+    program: PathBuf,
+    directory: tempfile::TempDir,
+    child: Child,
+    /// The connection over which it is asked.
+    pub(crate) client: Client,
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("log of {}:\n{}", self.program.display(), self.log());
+        }
+    }
+}
+
+impl Side {
+    /// Starts a server.
+    pub(crate) fn start(program: PathBuf) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let child = spawn(&program, directory.path());
+        let client = connect(&directory, child.id());
+        Self { program, directory, child, client }
+    }
+    /// Ends the process and starts another on the same store.
+    pub(crate) fn restart(&mut self, end: End) {
+        match end {
+            End::Kill => self.child.kill().unwrap(),
+            End::Stop => {
+                let pid = self.child.id().to_string();
+                Command::new("kill").args(["-INT", &pid]).status().unwrap();
+            }
+        }
+        let started = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < DEADLINE, "{} stops in time", self.program.display());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.child = spawn(&self.program, self.directory.path());
+        self.client = connect(&self.directory, self.child.id());
+    }
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> String {
+        address(self.directory.path(), self.child.id()).unwrap()
+    }
+    /// What the server wrote into its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+fn spawn(program: &Path, directory: &Path) -> Child {
+    let place = directory.display();
+    let text = format!(
+        "server_name: peer\nlisten: '127.0.0.1:-1'\nports_file_dir: '{place}'\n\
+         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB }}\n"
+    );
+    std::fs::write(directory.join("peer.conf"), text).unwrap();
+    let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
+    let log = log.unwrap();
+    let mut command = Command::new(program);
+    command.arg("-c").arg(directory.join("peer.conf"));
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+/// The address in the ports file of a process.
+fn address(directory: &Path, pid: u32) -> Option<String> {
+    let ending = format!("_{pid}.ports");
+    let mut files = std::fs::read_dir(directory).unwrap().flatten();
+    let file = files.find(|file| file.file_name().to_string_lossy().ends_with(&ending))?;
+    let ports: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
+    Some(ports["nats"][0].as_str()?.strip_prefix("nats://")?.to_owned())
+}
+
+/// Waits until JetStream answers.
+fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
+    let started = Instant::now();
+    loop {
+        let client = address(directory.path(), pid).and_then(|at| Client::connect(&at).ok());
+        if let Some(mut client) = client {
+            // Asked again only while nobody answers, so that the counters of both sides grow alike.
+            let subject = "$JS.API.STREAM.NAMES".to_owned();
+            let probe = Message { subject, ..Message::default() };
+            let answer = client.request(probe, ANSWER);
+            if answer.is_some_and(|answer| answer.headers.is_empty()) {
+                return client;
+            }
+        }
+        let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
+        assert!(started.elapsed() < DEADLINE, "the server answers in time: {}", log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

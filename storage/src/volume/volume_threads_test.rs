@@ -1,0 +1,102 @@
+//! Many threads that write to many streams of a volume on the real file system, and follow them.
+
+use super::volume_test::named;
+use crate::{Stream, Volume, VolumeOptions, stream::stream_test::message};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Writes from two threads, one waiting for each acknowledgement, one with many under way.
+fn write(stream: &Arc<Stream>, count: u64) {
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..count / 4 {
+                let payload = format!("blocking {number}");
+                stream.append_blocking(message("a.b", payload.as_bytes())).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            for number in 0..count - count / 4 {
+                let payload = format!("flying {number}");
+                let acknowledged = Arc::clone(&acknowledged);
+                stream.append_with(message("a.f", payload.as_bytes()), move |appended| {
+                    appended.unwrap();
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        });
+    });
+    while acknowledged.load(Ordering::Relaxed) < count - count / 4 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Follows from the start; every message once, in order, and in the order each writer gave it.
+fn follow(stream: &Arc<Stream>, count: u64) -> Vec<String> {
+    let mut tail = stream.tail(1, Vec::new());
+    let (mut payloads, mut next) = (Vec::new(), BTreeMap::from([("blocking", 0), ("flying", 0)]));
+    while (payloads.len() as u64) < count {
+        for found in tail.next_blocking(64, 1 << 16).unwrap().messages {
+            assert_eq!(found.sequence, payloads.len() as u64 + 1);
+            let payload = String::from_utf8(found.payload.to_vec()).unwrap();
+            let (writer, number) = payload.split_once(' ').unwrap();
+            let due = next.get_mut(writer).unwrap();
+            assert_eq!(number.parse::<u64>().unwrap(), *due);
+            *due += 1;
+            payloads.push(payload);
+        }
+    }
+    payloads
+}
+
+#[test]
+fn many_threads_write_and_follow_many_streams() {
+    const COUNT: u64 = 400;
+    let directory = tempfile::tempdir().unwrap();
+    let options = VolumeOptions {
+        segment_bytes: 8000,
+        journal_bytes_max: 16 << 20,
+        ..VolumeOptions::new(directory.path())
+    };
+    let volume = Volume::open(options.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let streams: Vec<_> = (0..8)
+        .map(|number| runtime.block_on(volume.create_stream(named(&number.to_string()))).unwrap())
+        .collect();
+    let seen: Vec<_> = std::thread::scope(|scope| {
+        let followers: Vec<_> =
+            streams.iter().map(|stream| scope.spawn(|| follow(stream, COUNT))).collect();
+        for stream in &streams {
+            scope.spawn(|| write(stream, COUNT));
+        }
+        // One name, many who want it: one gets it.
+        let racers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    runtime.block_on(volume.create_stream(named("raced"))).is_ok()
+                })
+            })
+            .collect();
+        let won =
+            racers.into_iter().filter_map(|racer| racer.join().unwrap().then_some(())).count();
+        assert_eq!(won, 1);
+        followers.into_iter().map(|follower| follower.join().unwrap()).collect()
+    });
+    drop(streams);
+    volume.close().unwrap();
+    drop(volume);
+    let volume = Volume::open(options).unwrap();
+    let report = volume.recovery();
+    assert!(!report.unclean && report.damage.is_empty(), "{report:?}");
+    for (number, payloads) in seen.iter().enumerate() {
+        let stream = volume.stream(&number.to_string()).unwrap();
+        assert_eq!(&follow(&stream, COUNT), payloads);
+    }
+}
