@@ -20,12 +20,12 @@ fn lone(criterion: &mut Criterion) {
     for (name, method) in [("auto", DiskMethod::Auto), ("posix", DiskMethod::Posix)] {
         let place = directory();
         let mut writes = SyncedWrites::create(place.path(), method, 4096).expect("a file");
-        group.bench_function(format!("overwrite_4096/{name}"), |bencher| {
+        group.bench_function(format!("overwrite/bytes=4096/disk={name}"), |bencher| {
             bencher.iter(|| writes.write().expect("a synced write"));
         });
         let place = directory();
         let logs = Logs::create(place.path(), method, 1).expect("a log");
-        group.bench_function(format!("append_128/{name}"), |bencher| {
+        group.bench_function(format!("append/bytes=128/disk={name}"), |bencher| {
             bencher.iter(|| {
                 let position = logs.append(0, &[7; 128]).expect("an append");
                 logs.wait(0, position).expect("a commit");
@@ -38,13 +38,13 @@ fn lone(criterion: &mut Criterion) {
 
 /// A thousand records under way: in one log, and one in each of a thousand.
 fn thousand(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("thousand_under_way");
+    let mut group = criterion.benchmark_group("journal_round");
     group.throughput(Throughput::Elements(1000));
     for count in [1, 1000] {
         let place = directory();
         let logs = Logs::create(place.path(), DiskMethod::Auto, count).expect("logs");
         let mut last = vec![0; count as usize];
-        group.bench_function(format!("{count}_logs"), |bencher| {
+        group.bench_function(format!("append/in_flight=1000/logs={count}"), |bencher| {
             bencher.iter(|| {
                 for index in 0..1000 {
                     let number = index % last.len();

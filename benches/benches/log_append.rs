@@ -8,8 +8,8 @@
     reason = "a benchmark that fails has nothing to measure"
 )]
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use headwater_benches::directory;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use headwater_benches::{directory, scaled};
 use headwater_storage::{testing::Logs, volume::DiskMethod};
 
 /// Bytes under way at most; more than a log takes before it refuses would be no use.
@@ -38,12 +38,13 @@ fn many(criterion: &mut Criterion) {
     for (log_count, bytes, count) in
         [(1, 128, 200_000), (1, 1024, 100_000), (1, 65_536, 2_000), (1000, 128, 100_000)]
     {
+        let count = scaled(count);
         let place = directory();
         let logs = Logs::create(place.path(), DiskMethod::Auto, log_count).expect("logs");
         let record = vec![7; bytes];
         let ahead = UNDER_WAY_BYTES_MAX.div_euclid(bytes).min(32_768);
         group.throughput(Throughput::Elements(count as u64));
-        let id = BenchmarkId::new(format!("{log_count}_logs"), bytes);
+        let id = format!("logs={log_count}/bytes={bytes}");
         group.bench_function(id, |bencher| {
             bencher.iter(|| run(&logs, log_count as usize, &record, count, ahead));
         });

@@ -36,8 +36,17 @@ fn show(input: &[u8], operation: Operation) -> String {
     }
 }
 
+/// What a connection made of its bytes.
+#[derive(Debug)]
+struct Outcome {
+    operations: Vec<String>,
+    error: Option<ProtocolError>,
+    /// Bytes without which it does not look again.
+    missing: usize,
+}
+
 /// What a connection makes of chunks: operations, and the error that ends it.
-fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<String>, Option<ProtocolError>) {
+fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let (mut buffer, mut operations, mut wanted) = (Vec::new(), Vec::new(), 0);
     for chunk in chunks {
         buffer.extend_from_slice(chunk);
@@ -54,11 +63,11 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<String>, Option<Proto
                     assert!(bytes_needed > buffer.len(), "asks for what is there");
                     wanted = bytes_needed;
                 }
-                Err(error) => return (operations, Some(error)),
+                Err(error) => return Outcome { operations, error: Some(error), missing: 0 },
             }
         }
     }
-    (operations, None)
+    Outcome { operations, error: None, missing: wanted.saturating_sub(buffer.len()) }
 }
 
 fuzz_target!(|input: (&[u8], &[u8])| {
@@ -72,5 +81,15 @@ fuzz_target!(|input: (&[u8], &[u8])| {
         rest = tail;
         (!chunk.is_empty()).then_some(chunk)
     });
-    assert_eq!(run(chunks), whole, "{:?}", String::from_utf8_lossy(bytes));
+    let cut = run(chunks);
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(cut.operations, whole.operations, "{text:?}");
+    // The two bytes behind a payload are looked at together; where one is there and wrong, a connection that was told to
+    // wait for both does not know yet.
+    if !(whole.error == Some(ProtocolError::UnknownOperation)
+        && cut.error.is_none()
+        && cut.missing == 1)
+    {
+        assert_eq!(cut.error, whole.error, "{text:?}");
+    }
 });

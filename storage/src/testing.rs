@@ -1,4 +1,4 @@
-//! Logs and synced writes without streams, for benchmarks; the simulated disk, for tests of programs that embed the engine.
+//! Logs, frames and synced writes without streams, for benchmarks; the simulated disk, for tests of programs that embed the engine.
 //! Not here: streams on a simulated disk (`volume`).
 
 pub use crate::disk::SimulatedDisk;
@@ -6,11 +6,13 @@ pub use crate::disk::SimulatedDisk;
 use crate::{
     Error, Result, Timestamp,
     disk::{ALIGNMENT, AlignedBuffer, Disk, DiskFile, OpenMode, SyncedWriter, open_directory},
+    format::{checksum, frame, frame::FrameHeader},
     log::{CommitListener, Group, LogId, LogRef, Position},
     store::{CommitMode, JOURNAL_FILE_BYTES, LogOptions, LogStore, LogStoreOptions},
     stream::config::{Compression, SyncPolicy},
     volume::DiskMethod,
 };
+use bytes::Bytes;
 use std::{
     path::Path,
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
@@ -158,5 +160,42 @@ impl SyncedWrites {
         let completion = self.writer.wait().map_err(failed)?.ok_or(Error::Closed)?;
         self.buffer = Some(completion.buffer);
         completion.result.map_err(failed)
+    }
+}
+
+/// A frame as a log writes it.
+#[derive(Debug)]
+pub struct EncodedFrame {
+    header: [u8; frame::FRAME_HEADER_BYTES],
+    body: Bytes,
+}
+
+impl EncodedFrame {
+    /// Encodes records, packed where that is asked for and makes them shorter.
+    pub fn encode(records: &Bytes, count: u32, compression: Compression) -> Self {
+        let packed = match compression {
+            Compression::None => None,
+            Compression::Lz4 => frame::compress(records),
+        };
+        let flags = if packed.is_some() { frame::FLAG_LZ4 } else { 0 };
+        let body = packed.map_or_else(|| records.clone(), Bytes::from);
+        let header = FrameHeader {
+            body_bytes: body.len() as u32,
+            records_bytes: records.len() as u32,
+            count,
+            base_position: Position(0),
+            base_sequence: 1,
+            last_time: Timestamp(0),
+            term: 0,
+            flags,
+            groups: 1,
+            body_crc: checksum(0, &body),
+        };
+        Self { header: header.encode(0), body }
+    }
+
+    /// Checks header and body and gives the records.
+    pub fn decode(&self) -> Result<Bytes, &'static str> {
+        FrameHeader::decode(0, &self.header)?.records(self.body.clone())
     }
 }

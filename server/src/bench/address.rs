@@ -53,6 +53,16 @@ impl Address {
         };
         Ok(Self { host_port, user, password })
     }
+
+    /// The same server, as somebody else where a user is given.
+    pub(super) fn with_credentials(self, user: Option<&str>, password: Option<&str>) -> Self {
+        match user {
+            None => self,
+            Some(user) => {
+                Self { user: Some(user.to_owned()), password: password.map(str::to_owned), ..self }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

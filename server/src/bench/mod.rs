@@ -36,9 +36,20 @@ use progress::Progress;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// The server to load and who to be there, as the command line has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// Address of the server; may hold user and password.
+    pub server: &'a str,
+    /// User name; a token where there is no password.
+    pub user: Option<&'a str>,
+    /// Password.
+    pub password: Option<&'a str>,
+}
+
 /// Runs `headwater bench`; gives its exit status.
-pub fn run(options: &BenchOptions) -> ExitCode {
-    match execute(options) {
+pub fn run(options: &BenchOptions, login: Login<'_>) -> ExitCode {
+    match execute(options, login) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -48,12 +59,12 @@ pub fn run(options: &BenchOptions) -> ExitCode {
     }
 }
 
-fn execute(options: &BenchOptions) -> Result<bool> {
+fn execute(options: &BenchOptions, login: Login<'_>) -> Result<bool> {
     let command = match &options.command {
         BenchCommand::Load(command) => command,
         BenchCommand::Compare(options) => return compare::run(options),
     };
-    let address = Address::parse(&options.server)?;
+    let address = Address::parse(login.server)?.with_credentials(login.user, login.password);
     let (load, is_json) = command.load();
     let progress = Progress::new(!is_json && std::io::stderr().is_terminal());
     let report = runtime(load.clients + load.subscribers)?

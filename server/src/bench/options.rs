@@ -17,9 +17,6 @@ const PAYLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Loads any NATS server and says how fast it was.
 #[derive(Debug, Args)]
 pub struct BenchOptions {
-    /// The server, as nats://user:password@host:port
-    #[arg(long, short, env = "NATS_URL", default_value = "nats://127.0.0.1:4222", global = true)]
-    pub(super) server: String,
     #[command(subcommand)]
     pub(super) command: BenchCommand,
 }

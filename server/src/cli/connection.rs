@@ -4,6 +4,7 @@
 
 use super::duration;
 use super::error::{ClientError, Result};
+use crate::bench::Login;
 use async_nats::{Client, ConnectOptions, RequestErrorKind, ServerAddr};
 use clap::Args;
 use std::time::Duration;
@@ -50,6 +51,15 @@ pub(super) struct Connection {
 }
 
 impl ConnectionFlags {
+    /// The same for the load generator, which has a client of its own.
+    pub(super) fn login(&self) -> Login<'_> {
+        Login {
+            server: &self.server,
+            user: self.user.as_deref(),
+            password: self.password.as_deref(),
+        }
+    }
+
     /// Connects.
     pub(super) async fn connect(&self) -> Result<Connection> {
         let addresses = self.server.split(',').map(|address| address.trim().parse());

@@ -108,7 +108,7 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
-        Command::Bench(options) => crate::bench::run(&options),
+        Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
         command => exit_code(run_client(&cli.connection, &command)),
     }
 }
