@@ -119,7 +119,7 @@ impl LogStore {
         lock: Box<dyn Send + Sync>,
         unclean: bool,
     ) -> Result<Self> {
-        let volume = redone.volume.unwrap_or_else(rand::random);
+        let volume = redone.volume.unwrap_or_else(|| disk.random());
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
         let slots = Slots::open(disk.as_ref(), generation)?;
         let (commands, commands_end) = unbounded();
@@ -319,6 +319,12 @@ impl LogStore {
     /// Why the store takes no appends, if it does not.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.shared.failure()
+    }
+
+    /// The name of a log to be made.
+    pub(crate) fn new_id(&self) -> LogId {
+        // 0 is the catalogue's log.
+        LogId(self.shared.disk.random().max(1))
     }
 
     /// The method of writing in use, in words.

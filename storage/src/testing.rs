@@ -1,10 +1,11 @@
-//! Logs, frames and synced writes without streams, for benchmarks; the simulated disk, for tests of programs that embed the engine.
-//! Not here: streams on a simulated disk (`volume`).
+//! Logs, frames and synced writes without streams, for benchmarks; volumes on the simulated disk, for tests of programs that
+//! embed the engine.
+//! Not here: the simulated disk itself (`disk`).
 
 pub use crate::disk::SimulatedDisk;
 
 use crate::{
-    Error, Result, Timestamp,
+    Error, Result, Timestamp, Volume, VolumeOptions,
     disk::{ALIGNMENT, AlignedBuffer, Disk, DiskFile, OpenMode, SyncedWriter, open_directory},
     format::{checksum, frame, frame::FrameHeader},
     log::{CommitListener, Group, LogId, LogRef, Position},
@@ -17,6 +18,29 @@ use std::{
     path::Path,
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
 };
+
+/// Opens a volume on a simulated disk, with a clock of the caller's and without threads: whoever waits for an answer does
+/// the work, so that the same calls give the same disk. `options.directory` and `options.disk` are not looked at.
+/// `journal_file_bytes` is the size of one file of the journal, at least 64 KiB.
+pub fn open_volume(
+    disk: &SimulatedDisk,
+    options: &VolumeOptions,
+    journal_file_bytes: u64,
+    clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+) -> Result<Volume> {
+    let disk = Arc::new(disk.clone());
+    Volume::open_on(disk, options, CommitMode::Manual, Arc::new(clock), journal_file_bytes)
+}
+
+/// Commits what is open in a volume of `open_volume`, and acknowledges it. True where there was something to do.
+pub fn commit(volume: &Volume) -> bool {
+    volume.environment_store().run_once()
+}
+
+/// Does what the volume's own thread does over and over, once: expiry, compaction, streams without room taken up again.
+pub fn keep_house(volume: &Volume) {
+    volume.tick();
+}
 
 /// Size of the file that `SyncedWrites` writes to, in bytes.
 const WRITTEN_BYTES: u64 = 8 * 1024 * 1024;

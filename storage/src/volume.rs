@@ -186,16 +186,20 @@ impl Volume {
         Ok(stream)
     }
 
+    fn new_incarnation(&self) -> Incarnation {
+        Incarnation(self.environment.store.new_id().0)
+    }
+
     fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
         let environment = &self.environment;
         let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory), message_sequences));
-        let core = Core::new(config, new_incarnation(), environment.now(), log);
+        let core = Core::new(config, self.new_incarnation(), environment.now(), log);
         Stream::new(environment, core)
     }
 
     async fn create_in_files(&self, config: StreamConfig) -> Result<Arc<Stream>> {
         let environment = Arc::clone(&self.environment);
-        let incarnation = new_incarnation();
+        let incarnation = self.new_incarnation();
         let id = LogId(incarnation.0);
         let options = log_options(&config, environment.sync, environment.segment_bytes);
         let log = self
@@ -276,13 +280,13 @@ impl Volume {
     }
 
     /// What is below the streams.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn environment_store(&self) -> &LogStore {
         &self.environment.store
     }
 
     /// Does what the housekeeper does over and over, once.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn tick(&self) {
         self.housekeeper.tick(&self.names);
         while self.environment.store.run_once() {}
@@ -321,11 +325,6 @@ impl fmt::Debug for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Volume").field("environment", &self.environment).finish_non_exhaustive()
     }
-}
-
-fn new_incarnation() -> Incarnation {
-    // 0 is the catalogue's log.
-    Incarnation(rand::random::<u128>().max(1))
 }
 
 #[cfg(test)]
