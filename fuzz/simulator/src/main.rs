@@ -5,6 +5,7 @@ fn main() {
     let count: u64 = std::env::args().nth(2).and_then(|t| t.parse().ok()).unwrap_or(1);
     let loud = std::env::args().nth(3).is_some();
     let steps: Vec<u64> = (0..run::STEPS).collect();
+    if !loud { std::panic::set_hook(Box::new(|_| {})); }
     let begun = std::time::Instant::now();
     let mut sum = headwater_simulator::world::Counts::default();
     for seed in from..from + count {

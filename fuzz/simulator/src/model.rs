@@ -310,10 +310,10 @@ impl Model {
         if self.config.sealed {
             return Err("Sealed");
         }
-        if all.iter().any(|new| new.rollup.is_some()) && !self.config.allow_rollup {
-            return Err("RollupDenied");
-        }
         for (index, new) in all.iter().enumerate() {
+            if new.rollup.is_some() && !self.config.allow_rollup {
+                return Err("RollupDenied");
+            }
             self.check_message(new)?;
             self.admit(new, all.get(..index).unwrap_or_default())?;
         }
