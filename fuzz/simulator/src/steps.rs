@@ -445,7 +445,7 @@ impl World {
                 continue;
             }
             let mut candidates = tracked.candidates(false);
-            candidates.iter_mut().for_each(|candidate| candidate.limit(now));
+            candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
             let found = tracked.recognize(&stream, candidates)?;
             tracked.resolve(found);
         }

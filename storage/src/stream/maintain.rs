@@ -48,6 +48,21 @@ impl Core {
         Ok(Effect::default())
     }
 
+    /// Brings what was rebuilt from the log within the limits.
+    fn begin_life(&mut self, now: Timestamp) -> Result<()> {
+        let first_segments: Vec<u64> =
+            self.log.segments().iter().take(2).map(|segment| segment.base_sequence).collect();
+        self.next_segment = first_segments.get(1).copied().unwrap_or(u64::MAX);
+        if self.config.sealed {
+            return Ok(());
+        }
+        // A change that is empty is not queued: no commit would come to settle it, and answers would wait behind it.
+        if let Some(effect) = self.enforce(now)? {
+            self.queue(effect, None);
+        }
+        Ok(())
+    }
+
     /// Distinct subjects of held messages.
     pub(crate) fn held_subjects(&self) -> u64 {
         let contents = &self.contents;
@@ -135,8 +150,7 @@ impl Stream {
         {
             let mut core = self.core();
             *core = rebuilt;
-            let effect = core.enforce(now)?;
-            core.queue(effect.unwrap_or_default(), None);
+            core.begin_life(now)?;
             self.next_expiry.store(i64::MIN, Ordering::Relaxed);
         }
         self.signal.notify();
@@ -145,17 +159,7 @@ impl Stream {
 
     /// After recovery: brings what was found within the limits.
     pub(crate) fn begin(&self, now: Timestamp) -> Result<()> {
-        let mut core = self.core();
-        let first_segments: Vec<u64> =
-            core.log.segments().iter().take(2).map(|segment| segment.base_sequence).collect();
-        core.next_segment = first_segments.get(1).copied().unwrap_or(u64::MAX);
-        if core.config.sealed {
-            return Ok(());
-        }
-        if let Some(effect) = core.enforce(now)? {
-            core.queue(effect, None);
-        }
-        Ok(())
+        self.core().begin_life(now)
     }
 
     /// No changes and no tails any more.
