@@ -215,6 +215,10 @@ impl Volume {
             environment.catalogue.put(stored)?.wait(&environment).await
         };
         if let Err(error) = made.await {
+            // After a failed write nobody knows whether the catalogue has it: the next opening decides.
+            if environment.store.failure().is_some() {
+                return Err(error);
+            }
             let remove = move |environment: &Environment| environment.store.remove_log(id);
             if let Err(error) = self.housekeeper.run(remove).await? {
                 tracing::warn!(%error, "the log of a stream that could not be made stays");

@@ -131,14 +131,17 @@ impl Stream {
 
     /// After the disk was full: goes on from what is committed, as if the volume had been opened again.
     pub(crate) fn recover(self: &Arc<Self>) -> Result<()> {
-        let (config, incarnation, created) = {
+        let (incarnation, created) = {
             let core = self.core();
             if !matches!(core.failure, Some(Error::NoSpace)) || core.is_in_memory() {
                 return Ok(());
             }
-            (StreamConfig::clone(&core.config), core.incarnation, core.created)
+            (core.incarnation, core.created)
         };
         let environment = &self.environment;
+        // An update may have reached the catalogue and failed in the log: what a restart would find holds.
+        let stored = environment.catalogue.stored(LogId(incarnation.0)).ok_or(Error::Busy)?;
+        let config = stored.config();
         let now = environment.now();
         let options = log_options(&config, environment.sync, environment.segment_bytes);
         let mut rebuild = Rebuild::new(config.dedup_window, now);
