@@ -190,7 +190,7 @@ impl World {
             tracked.incarnation = Some(found);
             let states = candidates.remove(&name).unwrap_or_default();
             let state = tracked.recognize(&stream, states)?;
-            tracked.resolve(state);
+            tracked.resolve(state, power_was_cut);
         }
         for name in self.copies.targets.keys().cloned().collect::<Vec<_>>() {
             let stream = self.volume()?.stream(&name);

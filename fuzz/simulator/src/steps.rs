@@ -4,6 +4,7 @@
 //! Not here: the end of a life and recovery (`restart`), replication (`copies`), damage (`damage`).
 
 use crate::{
+    copies::is_origin,
     model::{IdStatus, Refusal, kind},
     random::Random,
     tracked::{Told, Tracked},
@@ -55,6 +56,20 @@ fn config(random: &mut Random, name: &str) -> StreamConfig {
         allow_rollup: random.one_in(2),
         application: vec![7; usize::try_from(random.below(60)).unwrap_or(0)],
         ..StreamConfig::default()
+    }
+}
+
+/// A configuration in few words.
+struct Short<'a>(&'a StreamConfig);
+
+impl std::fmt::Debug for Short<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let StreamConfig { storage, limits, discard, sync, compression, sealed, .. } = self.0;
+        let Limits { messages, bytes, age, messages_per_subject, message_bytes } = limits;
+        write!(f, "{storage:?} {compression:?} {sync:?} {discard:?} sealed: {sealed} ")?;
+        write!(f, "messages {messages:?} bytes {bytes:?} age {age:?} ")?;
+        write!(f, "per subject {messages_per_subject:?} message {message_bytes:?} ")?;
+        write!(f, "window {:?} first {}", self.0.dedup_window, self.0.first_sequence)
     }
 }
 
@@ -330,7 +345,7 @@ impl World {
             config.dedup_window = old.dedup_window;
         }
         let expected = model.update(config.clone());
-        self.note(format_args!("update {name}: {expected:?}"));
+        self.note(format_args!("update {name}: {expected:?} {:?}", Short(&config)));
         let tracked = self.tracked(&name)?;
         let mut limited = model.clone();
         limited.limit(now);
@@ -350,7 +365,10 @@ impl World {
 
     pub(crate) fn create_stream(&mut self, random: &mut Random) -> Result<()> {
         let name = format!("s{}", random.below(9));
-        let config = config(random, &name);
+        let mut config = config(random, &name);
+        if is_origin(&name) {
+            (config.sync, config.storage) = (None, StorageKind::File);
+        }
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&name) {
             return Ok(());
         }
@@ -358,7 +376,7 @@ impl World {
         if self.streams.get(&name).is_some_and(|tracked| tracked.may_be_missing) {
             return Ok(());
         }
-        self.note(format_args!("create {name}, taken: {is_taken}"));
+        self.note(format_args!("create {name}, taken: {is_taken}: {:?}", Short(&config)));
         let created = at_once(self.volume()?.create_stream(config.clone()));
         self.counts.operations += 1;
         if is_taken {
@@ -447,7 +465,7 @@ impl World {
             let mut candidates = tracked.candidates(false);
             candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
             let found = tracked.recognize(&stream, candidates)?;
-            tracked.resolve(found);
+            tracked.resolve(found, false);
         }
         Ok(())
     }

@@ -279,13 +279,18 @@ impl Tracked {
         found
     }
 
-    /// Goes on from what was found.
-    pub fn resolve(&mut self, found: Model) {
+    /// Goes on from what was found. Where no power was cut, what was not synced before still is not.
+    pub fn resolve(&mut self, found: Model, power_was_cut: bool) {
+        if power_was_cut || !self.has_interval() {
+            self.unsynced.clear();
+        } else {
+            self.unsynced.push(self.base.clone());
+            self.unsynced.retain(|state| state.last <= found.last);
+        }
         self.ever.split_off(&(found.last + 1));
         self.base = found;
         self.base.fresh.clear();
         self.pending.clear();
-        self.unsynced.clear();
         self.doubtful_configs.clear();
         self.answers = Answers::default();
         self.doubt = false;
@@ -308,10 +313,11 @@ impl Tracked {
             return found.ok_or_else(|| anyhow::anyhow!("no candidate"));
         }
         let mut text = format!(
-            "{}: what is found is none of {} possible states; found last {} progress {progress:?}",
+            "{}: what is found is none of {} possible states; found last {} holding {:?} progress {progress:?}",
             self.name,
             candidates.len(),
             observed.last,
+            observed.messages.keys().collect::<Vec<_>>(),
         );
         for candidate in &candidates {
             let what = difference(candidate, &observed).unwrap_or_else(|| {
