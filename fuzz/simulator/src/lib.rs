@@ -6,12 +6,15 @@
 //! Not here: the server, and real disks.
 #![forbid(unsafe_code)]
 
+pub mod campaign;
 mod copies;
 mod copy_check;
+mod damage;
 pub mod model;
 pub mod random;
 mod restart;
 pub mod run;
+pub mod shrink;
 mod steps;
 pub mod tracked;
 pub mod world;

@@ -285,6 +285,7 @@ impl Tracked {
             self.unsynced.clear();
         } else {
             self.unsynced.push(self.base.clone());
+            self.unsynced.extend(self.pending.drain(..).filter_map(|pending| pending.after));
             self.unsynced.retain(|state| state.last <= found.last);
         }
         self.ever.split_off(&(found.last + 1));

@@ -280,7 +280,12 @@ impl World {
         self.keep_house()?;
         self.catch_up()?;
         self.check()?;
-        self.restart(End::Closed, &mut random)
+        self.restart(End::Closed, &mut random)?;
+        let is_settled = self.settle()? && self.streams.values().all(Tracked::is_settled);
+        if self.faults.damage && is_settled {
+            self.damage_copies(&mut random)?;
+        }
+        Ok(())
     }
 
     /// Compares every stream with its model.

@@ -116,6 +116,7 @@ impl SyncedWriter for SimulatedWriter {
     fn wait(&mut self) -> io::Result<Option<Completion>> {
         let mut guard = self.disk.state();
         let state = &mut *guard;
+        state.power()?;
         if state.under_way.is_empty() {
             return Ok(None);
         }
