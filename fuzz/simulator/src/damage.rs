@@ -126,13 +126,23 @@ impl World {
             for _ in 0..1 + random.below(3) * random.below(2) {
                 pieces.extend(damage(&disk, &files, random));
             }
-            let what = format!("{rest:?} {pieces:?}");
+            let what = self.with_names(format!("{rest:?} {pieces:?}"));
             self.note(format_args!("damage: {what}"));
             self.examine_damaged(&disk, &pieces, rest).with_context(|| what)?;
             self.counts.damage += 1;
         }
         self.disk = at_rest;
         Ok(())
+    }
+
+    /// Puts the names of streams in the place of the numbers of their logs.
+    fn with_names(&self, mut text: String) -> String {
+        for tracked in self.streams.values() {
+            if let Some(incarnation) = tracked.incarnation {
+                text = text.replace(&format!("{incarnation:032x}"), &tracked.name);
+            }
+        }
+        text
     }
 
     /// Something that only the journal has synced.
@@ -192,7 +202,7 @@ impl World {
                 // Copies of gaps at the end tell nobody how far they went.
                 let is_beyond = *at > state.last_sequence;
                 ensure!(
-                    (is_said && (is_lost(*at) || is_beyond)) || may_be_silent || age,
+                    is_lost(*at) || (is_said && is_beyond) || may_be_silent || age,
                     "{name}: {at} is missing without a word: {state:?} {report:?}"
                 );
             }
