@@ -197,7 +197,10 @@ impl LogStore {
         {
             let mut progress = self.shared.progress();
             progress.ends.insert(id, log.writing().end());
-            progress.firsts.entry(id).or_insert(first.unwrap_or(SegmentNumber(0)));
+            // A checkpoint that was made before the log was opened may have guessed too high: what is there is kept.
+            let first = first.unwrap_or(SegmentNumber(0));
+            let kept = progress.firsts.entry(id).or_insert(first);
+            *kept = first.min(*kept);
         }
         self.shared.register(&log);
         if let SyncPolicy::Interval(interval) = options.sync {

@@ -165,6 +165,18 @@ impl Stream {
         self.core().begin_life(now)
     }
 
+    /// Writes the configuration into the log, which has an older one.
+    pub(crate) fn note_config(&self) -> Result<()> {
+        let mut core = self.core();
+        let (stored, time) = (core.stored(), core.last_time.unwrap_or(core.created));
+        core.roll()?;
+        core.begin();
+        core.encoder.config(&stored);
+        core.append_group(time, false, false)?;
+        core.queue(Effect::default(), None);
+        Ok(())
+    }
+
     /// No changes and no tails any more.
     pub(crate) fn end(&self) {
         let dones = {
