@@ -203,6 +203,8 @@ impl World {
             for at in model.messages.keys().filter(|at| !messages.contains_key(at)) {
                 // Copies of gaps at the end tell nobody how far they went.
                 let is_beyond = *at > state.last_sequence;
+                // A segment of which nothing is left goes, and what was lost in it is forgotten.
+                let is_beyond = is_beyond || *at < state.first_sequence;
                 ensure!(
                     is_lost(*at) || (is_said && is_beyond) || may_be_silent || age,
                     "{name}: {at} is missing without a word: {state:?} {report:?}"

@@ -465,7 +465,7 @@ impl World {
             let mut candidates = tracked.candidates(false);
             candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
             let found = tracked.recognize(&stream, candidates)?;
-            tracked.resolve(found, false);
+            tracked.resolve(found);
         }
         Ok(())
     }
@@ -529,6 +529,7 @@ impl World {
         self.disk.set_capacity(is_full.then(|| self.disk.used() + random.below(3000)));
         self.note(format_args!("full: {is_full}"));
         if is_full {
+            self.was_full = true;
             self.counts.space += 1;
         } else {
             self.keep_house()?;

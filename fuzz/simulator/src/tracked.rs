@@ -279,14 +279,15 @@ impl Tracked {
         found
     }
 
-    /// Goes on from what was found. Where no power was cut, what was not synced before still is not.
-    pub fn resolve(&mut self, found: Model, power_was_cut: bool) {
-        if power_was_cut || !self.has_interval() {
-            self.unsynced.clear();
-        } else {
-            self.unsynced.push(self.base.clone());
-            self.unsynced.extend(self.pending.drain(..).filter_map(|pending| pending.after));
-            self.unsynced.retain(|state| state.last <= found.last);
+    /// Goes on from what was found.
+    pub fn resolve(&mut self, found: Model) {
+        if self.has_interval() {
+            // What opening removed is not synced either.
+            let mut before = std::mem::take(&mut self.unsynced);
+            before.push(self.base.clone());
+            before.extend(self.pending.drain(..).filter_map(|pending| pending.after));
+            before.retain(|state| state.last <= found.last);
+            self.unsynced = before;
         }
         self.ever.split_off(&(found.last + 1));
         self.base = found;

@@ -140,6 +140,8 @@ pub struct World {
     pub(crate) copies: Copies,
     /// A call that will fail, or a crash that will come, was asked for.
     pub(crate) armed: bool,
+    /// The disk was full since the volume was opened.
+    pub(crate) was_full: bool,
     /// Names of messages, so that no two are the same.
     pub(crate) tag: u64,
     /// What was done.
@@ -179,6 +181,7 @@ impl World {
             streams: BTreeMap::new(),
             copies: Copies::default(),
             armed: false,
+            was_full: false,
             tag: 0,
             counts: Counts::default(),
             digest: Digest::default(),
