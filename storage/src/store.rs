@@ -101,6 +101,12 @@ impl LogStore {
         let logs: Vec<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
         redone.ends.retain(|id, _| logs.contains(id));
         redone.firsts.retain(|id, _| logs.contains(id));
+        if read.checkpoint.is_some() {
+            // A log that is younger than the checkpoint has given up no segment.
+            for id in redone.ends.keys() {
+                redone.firsts.entry(*id).or_insert(SegmentNumber(0));
+            }
+        }
         let report = LogStoreReport {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
@@ -197,10 +203,7 @@ impl LogStore {
         {
             let mut progress = self.shared.progress();
             progress.ends.insert(id, log.writing().end());
-            // A checkpoint that was made before the log was opened may have guessed too high: what is there is kept.
-            let first = first.unwrap_or(SegmentNumber(0));
-            let kept = progress.firsts.entry(id).or_insert(first);
-            *kept = first.min(*kept);
+            progress.firsts.entry(id).or_insert(first.unwrap_or(SegmentNumber(0)));
         }
         self.shared.register(&log);
         if let SyncPolicy::Interval(interval) = options.sync {

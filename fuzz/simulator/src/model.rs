@@ -334,12 +334,14 @@ impl Model {
         {
             return 0;
         }
-        let mut applied = 0;
+        let (mut applied, last) = (0, self.last);
+        let mut is_changed = false;
         for step in &batch.steps {
             let mut next = self.clone();
             if step.items.iter().any(|item| next.apply_item(item, now).is_err()) {
                 break;
             }
+            is_changed |= step.progress.is_some();
             if let Some((key, value)) = &step.progress {
                 if value.is_empty() {
                     next.progress.remove(key);
@@ -350,7 +352,7 @@ impl Model {
             *self = next;
             applied += 1;
         }
-        if applied > 0 {
+        if is_changed || self.last > last {
             self.limit(now);
         }
         applied
