@@ -40,8 +40,10 @@ struct Running {
 
 impl Running {
     fn start(start: impl FnOnce() -> headwater_replication::Result<Replication>) -> Result<Self> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()?;
         let replication = {
             let _entered = runtime.enter();
             start()?
@@ -201,7 +203,13 @@ impl World {
         if self.copies.targets.contains_key(name) {
             return Ok(());
         }
-        let plan = plan(&mut Random::of_step(self.seed, u64::from_le_bytes(*b"0000plan") ^ u64::from(name.ends_with('1'))), name);
+        let plan = plan(
+            &mut Random::of_step(
+                self.seed,
+                u64::from_le_bytes(*b"0000plan") ^ u64::from(name.ends_with('1')),
+            ),
+            name,
+        );
         let is_limited = name == "m1" && random.one_in(2);
         let config = StreamConfig {
             name: name.to_owned(),

@@ -13,7 +13,10 @@ use crate::{
     world::{World, at_once},
 };
 use anyhow::{Context as _, Result, ensure};
-use headwater_storage::{Error, NewMessage, Stream, Volume, testing::{self, SimulatedDisk}};
+use headwater_storage::{
+    Error, NewMessage, Stream, Volume,
+    testing::{self, SimulatedDisk},
+};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -32,7 +35,11 @@ enum Rest {
 }
 
 /// One piece of damage, with a hand on the disk.
-fn damage(disk: &SimulatedDisk, files: &[PathBuf], random: &mut Random) -> Option<(String, PathBuf)> {
+fn damage(
+    disk: &SimulatedDisk,
+    files: &[PathBuf],
+    random: &mut Random,
+) -> Option<(String, PathBuf)> {
     let file = random.pick(files)?.clone();
     let mut bytes = disk.content(&file).ok()?;
     let len = bytes.len() as u64;
@@ -120,7 +127,8 @@ impl World {
         self.copies.abandon();
         drop::<Option<Volume>>(self.volume.take());
         for _ in 0..POINTS {
-            let disk = if rest == Rest::Killed { at_rest.kill(seed) } else { at_rest.restart(seed) };
+            let disk =
+                if rest == Rest::Killed { at_rest.kill(seed) } else { at_rest.restart(seed) };
             let files = disk.paths();
             let mut pieces = Vec::new();
             for _ in 0..1 + random.below(3) * random.below(2) {
@@ -172,8 +180,7 @@ impl World {
     ) -> Result<()> {
         let is_journal = |path: &Path| path.extension().is_some_and(|ending| ending == "jnl");
         // The rounds that were damaged may be the last ones.
-        let may_be_silent =
-            rest != Rest::Closed && pieces.iter().any(|(_, file)| is_journal(file));
+        let may_be_silent = rest != Rest::Closed && pieces.iter().any(|(_, file)| is_journal(file));
         let volume = self.open(disk).context("a damaged volume does not open")?;
         while testing::commit(&volume) {}
         let report = volume.recovery().clone();
@@ -240,7 +247,11 @@ impl World {
                     }
                     let beyond = stream.state().lost.sequences;
                     let is_mixed = beyond.iter().any(|(_, last)| *last >= done.sequence);
-                    ensure!(!is_mixed || !is_one, "{name}: a new message is in what is lost");
+                    ensure!(
+                        !is_mixed || !is_one,
+                        "{name}: the new message {} is in what is lost: {beyond:?} {report:?}",
+                        done.sequence
+                    );
                 }
                 Some(Err(error)) => {
                     let is_rule = crate::model::kind(&error) != "Disk";

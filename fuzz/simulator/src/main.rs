@@ -14,7 +14,9 @@ use std::{process::ExitCode, time::Duration};
 const SHOWN_MAX: usize = 3;
 
 #[derive(Parser)]
-#[command(about = "Holds Headwater's engine and replication against a plain model on a disk that fails")]
+#[command(
+    about = "Holds Headwater's engine and replication against a plain model on a disk that fails"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

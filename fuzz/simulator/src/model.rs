@@ -243,7 +243,8 @@ impl Model {
             let subject = String::from_utf8_lossy(&new.subject);
             self.bytes_of(&subject, new.headers.len(), new.payload.len())
         };
-        let held = self.of(&subject).count() + before.iter().filter(|b| b.subject == new.subject).count();
+        let held =
+            self.of(&subject).count() + before.iter().filter(|b| b.subject == new.subject).count();
         let is_full = config.limits.messages_per_subject.is_some_and(|max| held as u64 >= max);
         if is_full && config.discard_new_per_subject && new.rollup.is_none() {
             return Err("MaximumMessagesPerSubject");

@@ -146,8 +146,7 @@ impl World {
             return Ok(self.disk.restart(random.number()));
         }
         let seed = random.number();
-        let disk =
-            if end == End::Killed { self.disk.kill(seed) } else { self.disk.restart(seed) };
+        let disk = if end == End::Killed { self.disk.kill(seed) } else { self.disk.restart(seed) };
         self.copies.abandon();
         drop::<Option<Volume>>(self.volume.take());
         self.collect()?;

@@ -24,7 +24,8 @@ pub struct Outcome {
 
 /// Does the steps of a seed. A panic is a failure like any other.
 pub fn run(seed: u64, steps: &[u64], faults: Faults, is_loud: bool) -> Outcome {
-    let mut outcome = Outcome { counts: Counts::default(), digest: Digest::default(), failure: None };
+    let mut outcome =
+        Outcome { counts: Counts::default(), digest: Digest::default(), failure: None };
     let mut at = 0;
     let result = catch_unwind(AssertUnwindSafe(|| -> Result<World> {
         let mut world = World::new(seed, faults, is_loud)?;

@@ -56,7 +56,9 @@ pub fn read_steps(text: &str) -> Option<Vec<u64>> {
     let mut steps = Vec::new();
     for part in text.split(',').filter(|part| !part.is_empty()) {
         match part.split_once('-') {
-            Some((first, last)) => steps.extend(first.parse::<u64>().ok()?..=last.parse::<u64>().ok()?),
+            Some((first, last)) => {
+                steps.extend(first.parse::<u64>().ok()?..=last.parse::<u64>().ok()?)
+            }
             None => steps.push(part.parse().ok()?),
         }
     }

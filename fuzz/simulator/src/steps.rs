@@ -14,9 +14,7 @@ use anyhow::{Result, ensure};
 use headwater_storage::{
     Error, NewMessage, StreamConfig, Timestamp,
     message::Rollup,
-    stream::{
-        Batch, Compression, Discard, Item, Limits, Purge, Step, StorageKind, SyncPolicy,
-    },
+    stream::{Batch, Compression, Discard, Item, Limits, Purge, Step, StorageKind, SyncPolicy},
     testing,
 };
 use std::time::Duration;
@@ -241,7 +239,8 @@ impl World {
                     _ => {
                         next += 1 + random.below(3);
                         message.rollup = random.one_in(9).then_some(Rollup::Subject);
-                        let time = Timestamp(self.clock.now() - random.below(5000) as i64 * MILLISECOND);
+                        let time =
+                            Timestamp(self.clock.now() - random.below(5000) as i64 * MILLISECOND);
                         items.push(Item::Copy { sequence: next, time, message });
                     }
                 }

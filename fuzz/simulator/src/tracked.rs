@@ -168,11 +168,7 @@ impl Tracked {
     }
 
     /// Notes a change that is about to be made, with what has to be answered; gives its number.
-    pub fn push(
-        &mut self,
-        expected: Option<Result<Told, Refusal>>,
-        after: Option<Model>,
-    ) -> u64 {
+    pub fn push(&mut self, expected: Option<Result<Told, Refusal>>, after: Option<Model>) -> u64 {
         let after = after.map(|mut after| {
             self.ever.extend(std::mem::take(&mut after.fresh));
             after

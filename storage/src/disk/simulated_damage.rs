@@ -1,11 +1,7 @@
 //! Damage of the files of a simulated disk: what rot, a lost sector, or a hand with `dd` and `rm` does to them.
 //! Not here: crashes and failed calls (`simulated`).
 
-use super::{
-    Disk, OpenMode,
-    simulated::SimulatedDisk,
-    simulated_names::Node,
-};
+use super::{Disk, OpenMode, simulated::SimulatedDisk, simulated_names::Node};
 use std::{io, path::Path};
 
 impl SimulatedDisk {

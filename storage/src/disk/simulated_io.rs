@@ -2,7 +2,8 @@
 //! Not here: what a crash does to them (`simulated`).
 
 use super::{
-    AlignedBuffer, Completion, DiskFile, SyncedWriter, simulated::{SimulatedDisk, failed},
+    AlignedBuffer, Completion, DiskFile, SyncedWriter,
+    simulated::{SimulatedDisk, failed},
     simulated_names::FileNumber,
 };
 use bytes::Bytes;

@@ -338,7 +338,8 @@ impl<'a> Opening<'a> {
 /// Writes what lies behind the last checkpoint once more: after a failed sync of an earlier process the system may show
 /// pages that it will never write, and say that it has nothing to sync.
 fn write_again(file: &Arc<dyn DiskFile>, from: u64, to: u64) -> std::io::Result<()> {
-    let mut chunk = vec![0; WRITE_AGAIN_BYTES.min(usize::try_from(to - from).unwrap_or(usize::MAX))];
+    let mut chunk =
+        vec![0; WRITE_AGAIN_BYTES.min(usize::try_from(to - from).unwrap_or(usize::MAX))];
     let mut at = from;
     while at < to {
         let count = file.read_at(&mut chunk, at)?;
