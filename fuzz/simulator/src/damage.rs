@@ -211,7 +211,9 @@ impl World {
             let state = stream.state();
             let lost: &[(u64, u64)] = &state.lost.sequences;
             let is_lost = |at: u64| lost.iter().any(|(first, last)| (*first..=*last).contains(&at));
-            let age = model.config.limits.age.is_some();
+            // What a removal that was lost brings back takes room from others.
+            let came_back = messages.keys().any(|at| !model.messages.contains_key(at));
+            let age = model.config.limits.age.is_some() || (came_back && is_said);
             for at in model.messages.keys().filter(|at| !messages.contains_key(at)) {
                 // Copies of gaps at the end tell nobody how far they went.
                 let is_beyond = *at > state.last_sequence;
