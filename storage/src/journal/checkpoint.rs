@@ -14,6 +14,7 @@ use crate::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -159,24 +160,28 @@ impl std::fmt::Debug for Checkpointer {
     }
 }
 
-/// Unlinks segments from the oldest on, each durably before the next, so that a crash leaves no gap.
+/// Unlinks segments from the oldest on, each durably before the next, so that a crash leaves no gap. One that cannot be
+/// unlinked stops the store: those behind it must not go before it.
 fn remove_segments(shared: &Shared, files: &[Arc<SegmentFile>]) -> Result<()> {
+    let failed = |what, path: &Path, error: &std::io::Error| {
+        let failed = Error::ReadOnly(format!("{what} {}: {error}", path.display()));
+        shared.fail(&failed);
+        failed
+    };
     for file in files {
         let path = file.path();
         let _ = shared.disk.remove_file(&index_path(file.id()));
         match shared.disk.remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io(format!("remove {}", path.display()), error)),
+            Err(error) => return Err(failed("remove", &path, &error)),
         }
         let directory = log_directory(file.id().log);
         match shared.disk.sync_directory(&directory) {
             Ok(()) => {}
             // The whole log was removed meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(Error::io(format!("sync {}", directory.display()), error));
-            }
+            Err(error) => return Err(failed("sync", &directory, &error)),
         }
     }
     Ok(())
