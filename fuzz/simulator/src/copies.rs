@@ -19,7 +19,12 @@ use headwater_storage::{
     Stream, StreamConfig,
     stream::{Compression, Limits, SyncPolicy},
 };
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::runtime::Runtime;
 
 /// Rounds after which a copy has to have caught up.
@@ -121,7 +126,9 @@ impl Copies {
 
     /// Stops all; false where one did not.
     pub(crate) fn stop_all(&mut self) -> bool {
-        std::mem::take(&mut self.running).into_values().map(Running::stop).all(|stopped| stopped)
+        let running = std::mem::take(&mut self.running);
+        let stopped: Vec<bool> = running.into_values().map(Running::stop).collect();
+        !stopped.contains(&false)
     }
 }
 
@@ -232,7 +239,7 @@ impl World {
                 self.copies.appears(name, &stream);
             }
             Some(Err(error)) => {
-                let is_disk = crate::model::kind(&error) == "Disk";
+                let is_disk = crate::answers::kind(&error) == "Disk";
                 ensure!(is_disk, "{name}: cannot be created: {error}");
             }
             None => ensure!(self.is_broken(), "{name}: creation is never answered"),
@@ -253,23 +260,21 @@ impl World {
         {
             let stream = self.stream(&name)?;
             let directory = Arc::clone(&self.copies.directory);
-            match plan {
-                Plan::Mirror(config) => {
-                    if !self.copies.running.contains_key(&name) {
-                        let start = || Replicator::mirror(stream, config, directory);
-                        self.copies.running.insert(name, Running::start(start)?);
-                    }
+            let keys = match &plan {
+                Plan::Mirror(_) => vec![name.clone()],
+                Plan::Sources(all) => {
+                    all.iter().map(|each| format!("{name} {}", each.name)).collect()
                 }
-                Plan::Sources(sources) => {
-                    for config in sources {
-                        let key = format!("{name} {}", config.name);
-                        if !self.copies.running.contains_key(&key) {
-                            let (stream, directory) = (Arc::clone(&stream), Arc::clone(&directory));
-                            let start = move || Replicator::source(stream, config, directory);
-                            self.copies.running.insert(key, Running::start(start)?);
-                        }
+            };
+            for (index, key) in keys.into_iter().enumerate() {
+                let Entry::Vacant(vacant) = self.copies.running.entry(key) else { continue };
+                let (stream, directory) = (Arc::clone(&stream), Arc::clone(&directory));
+                vacant.insert(Running::start(|| match plan.clone() {
+                    Plan::Mirror(config) => Replicator::mirror(stream, config, directory),
+                    Plan::Sources(mut all) => {
+                        Replicator::source(stream, all.swap_remove(index), directory)
                     }
-                }
+                })?);
             }
         }
         self.note(format_args!("replications run"));

@@ -6,15 +6,19 @@
 //! Not here: the server, and real disks.
 #![forbid(unsafe_code)]
 
+mod answers;
 pub mod campaign;
+mod changes;
 mod copies;
 mod copy_check;
 mod damage;
-pub mod model;
+mod damage_check;
+mod model;
 pub mod random;
 mod restart;
 pub mod run;
 pub mod shrink;
 mod steps;
-pub mod tracked;
+mod tracked;
+mod workload;
 pub mod world;

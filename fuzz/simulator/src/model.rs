@@ -4,9 +4,10 @@
 //! `docs/GUARANTEES.md`.
 //! Not here: what is durable when (`tracked`), what the engine answers (`world`).
 
+use crate::answers::Refusal;
 use bytes::Bytes;
 use headwater_storage::{
-    Error, NewMessage, StreamConfig,
+    NewMessage, StreamConfig,
     message::Rollup,
     stream::{Batch, Discard, Item, Purge, StorageKind},
 };
@@ -14,15 +15,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A message as it has to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Nanoseconds since 1970.
-    pub time: i64,
+    pub(crate) time: i64,
     /// Subject.
-    pub subject: String,
+    pub(crate) subject: String,
     /// Header block.
-    pub headers: Bytes,
+    pub(crate) headers: Bytes,
     /// Payload.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// A message id that was given with a message.
@@ -37,7 +38,7 @@ struct KnownId {
 
 /// What is known of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdStatus {
+pub(crate) enum IdStatus {
     /// It is not known.
     New,
     /// It is known with this sequence and time.
@@ -46,36 +47,33 @@ pub enum IdStatus {
     Unsure,
 }
 
-/// Why something is refused, as a word.
-pub type Refusal = &'static str;
-
 /// What an append has to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Sequence given.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// Nothing was stored.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
     /// Time of storing.
-    pub time: i64,
+    pub(crate) time: i64,
 }
 
 /// The stream.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub(crate) struct Model {
     /// Its configuration.
-    pub config: StreamConfig,
+    pub(crate) config: StreamConfig,
     /// What it holds.
-    pub messages: BTreeMap<u64, Arc<Stored>>,
+    pub(crate) messages: BTreeMap<u64, Arc<Stored>>,
     /// Highest sequence given out.
-    pub last: u64,
+    pub(crate) last: u64,
     /// Time of the message that had it.
-    pub last_time: Option<i64>,
+    pub(crate) last_time: Option<i64>,
     /// Replication progress.
-    pub progress: BTreeMap<String, Vec<u8>>,
+    pub(crate) progress: BTreeMap<String, Vec<u8>>,
     ids: Vec<KnownId>,
     /// Messages stored since somebody took them from here, held or not.
-    pub fresh: Vec<(u64, Arc<Stored>)>,
+    pub(crate) fresh: Vec<(u64, Arc<Stored>)>,
 }
 
 fn nanoseconds(duration: Duration) -> i64 {
@@ -83,7 +81,7 @@ fn nanoseconds(duration: Duration) -> i64 {
 }
 
 /// Whether a subject matches a filter.
-pub fn matches(filter: &str, subject: &str) -> bool {
+pub(crate) fn matches(filter: &str, subject: &str) -> bool {
     let (mut filter, mut subject) = (filter.split('.'), subject.split('.'));
     loop {
         match (filter.next(), subject.next()) {
@@ -97,7 +95,7 @@ pub fn matches(filter: &str, subject: &str) -> bool {
 
 impl Model {
     /// A new stream.
-    pub fn new(config: StreamConfig) -> Self {
+    pub(crate) fn new(config: StreamConfig) -> Self {
         let last = config.first_sequence.saturating_sub(1);
         Self {
             config,
@@ -125,12 +123,12 @@ impl Model {
     }
 
     /// What all messages count for.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.messages.values().map(|message| self.bytes_held(message)).sum()
     }
 
     /// First sequence that is shown.
-    pub fn first(&self) -> u64 {
+    pub(crate) fn first(&self) -> u64 {
         match self.messages.keys().next() {
             Some(first) => *first,
             None if self.last == 0 => 0,
@@ -144,7 +142,7 @@ impl Model {
     }
 
     /// Takes away what is over the limits at this time.
-    pub fn limit(&mut self, now: i64) {
+    pub(crate) fn limit(&mut self, now: i64) {
         if let Some(max) = self.config.limits.messages_per_subject {
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
             let mut over = Vec::new();
@@ -176,21 +174,21 @@ impl Model {
     }
 
     /// What passing time takes away.
-    pub fn expire(&mut self, now: i64) {
+    pub(crate) fn expire(&mut self, now: i64) {
         if self.config.limits.age.is_some() && !self.config.sealed {
             self.limit(now);
         }
     }
 
     /// What opening takes away.
-    pub fn reopen(&mut self, now: i64) {
+    pub(crate) fn reopen(&mut self, now: i64) {
         if !self.config.sealed {
             self.limit(now);
         }
     }
 
     /// What is known of an id, where the clock never showed a later time than `latest`.
-    pub fn id(&self, id: &[u8], now: i64, latest: i64) -> IdStatus {
+    pub(crate) fn id(&self, id: &[u8], now: i64, latest: i64) -> IdStatus {
         let window = nanoseconds(self.config.dedup_window);
         let Some(at) = self.ids.iter().rposition(|known| known.id == id) else {
             return IdStatus::New;
@@ -286,7 +284,12 @@ impl Model {
     }
 
     /// Appends a message whose id is not `Unsure`.
-    pub fn append(&mut self, new: &NewMessage, now: i64, latest: i64) -> Result<Answer, Refusal> {
+    pub(crate) fn append(
+        &mut self,
+        new: &NewMessage,
+        now: i64,
+        latest: i64,
+    ) -> Result<Answer, Refusal> {
         self.check_message(new)?;
         if self.config.sealed {
             return Err("Sealed");
@@ -307,7 +310,7 @@ impl Model {
     }
 
     /// Appends messages as one; their ids are new.
-    pub fn append_all(&mut self, all: &[NewMessage], now: i64) -> Result<Answer, Refusal> {
+    pub(crate) fn append_all(&mut self, all: &[NewMessage], now: i64) -> Result<Answer, Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -326,7 +329,7 @@ impl Model {
     }
 
     /// Applies a batch of replication to a stream that discards old messages; gives how many steps are applied.
-    pub fn apply(&mut self, batch: &Batch, now: i64) -> usize {
+    pub(crate) fn apply(&mut self, batch: &Batch, now: i64) -> usize {
         if self.config.sealed {
             return 0;
         }
@@ -377,7 +380,7 @@ impl Model {
     }
 
     /// Deletes one message.
-    pub fn delete(&mut self, sequence: u64) -> Result<(), Refusal> {
+    pub(crate) fn delete(&mut self, sequence: u64) -> Result<(), Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -388,7 +391,7 @@ impl Model {
     }
 
     /// Purges; gives how many went.
-    pub fn purge(&mut self, purge: &Purge) -> Result<u64, Refusal> {
+    pub(crate) fn purge(&mut self, purge: &Purge) -> Result<u64, Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -406,7 +409,7 @@ impl Model {
     }
 
     /// Takes a configuration; its limits are not applied yet.
-    pub fn update(&mut self, config: StreamConfig) -> Result<(), Refusal> {
+    pub(crate) fn update(&mut self, config: StreamConfig) -> Result<(), Refusal> {
         if self.config.sealed && !config.sealed {
             return Err("InvalidConfig");
         }
@@ -418,32 +421,10 @@ impl Model {
     }
 
     /// Whether two are the same to a reader.
-    pub fn looks_like(&self, other: &Self) -> bool {
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
         self.config == other.config
             && self.messages == other.messages
             && self.last == other.last
             && self.progress == other.progress
-    }
-}
-
-/// The word for an error: a refusal by a rule, or what went wrong with the disk.
-pub fn kind(error: &Error) -> Refusal {
-    match error {
-        Error::MessageTooLarge { .. } => "MessageTooLarge",
-        Error::MaximumMessages => "MaximumMessages",
-        Error::MaximumBytes => "MaximumBytes",
-        Error::MaximumMessagesPerSubject => "MaximumMessagesPerSubject",
-        Error::WrongLastSequence { .. } => "WrongLastSequence",
-        Error::DuplicateMessageId { .. } => "DuplicateMessageId",
-        Error::WrongProgress { .. } => "WrongProgress",
-        Error::MessageNotFound(_) => "MessageNotFound",
-        Error::InvalidConfig(_) => "InvalidConfig",
-        Error::StreamExists(_) => "StreamExists",
-        Error::StreamNotFound(_) => "StreamNotFound",
-        Error::Sealed => "Sealed",
-        Error::DeleteDenied => "DeleteDenied",
-        Error::PurgeDenied => "PurgeDenied",
-        Error::RollupDenied => "RollupDenied",
-        _ => "Disk",
     }
 }
