@@ -95,14 +95,6 @@ const KEPT: &[(&str, &[Place])] = &[
         ],
     ),
     (
-        "Lower limits apply at once to a stream that refuses new messages at a limit; nats-server leaves what is \
-         stored.",
-        &[
-            At("stream_update/trimming", "STREAM.UPDATE.A {\"discard\":\"new\"", "/json/state"),
-            At("stream_update/trimming", "STREAM.INFO.A", "/json/"),
-        ],
-    ),
-    (
         "A start time is shown in UTC; nats-server shows it in the zone it was given in.",
         &[At("origins/mirror", "+02:00", "/json/config/mirror/opt_start_time")],
     ),

@@ -286,6 +286,13 @@ impl Stream {
         self.core().committed_sequence
     }
 
+    /// The sequence of the message that was appended with this id inside the dedup window, also where it is not durable
+    /// yet.
+    pub fn sequence_of_id(&self, message_id: &[u8]) -> Option<u64> {
+        let now = self.environment.now();
+        self.core().dedup.seen(message_id, now).map(|seen| seen.sequence)
+    }
+
     /// Deletes one message; durable on return. Its bytes stay in the segment until that goes, and nothing reads them.
     pub async fn delete(&self, sequence: u64) -> Result<()> {
         let now = self.environment.now();
