@@ -3,6 +3,7 @@
 
 use super::Context;
 use super::config::StreamConfig;
+use super::consumers::Consumers;
 use super::copies::Copies;
 use super::publish::Publisher;
 use super::publish::republish::{AbortOnDrop, follow};
@@ -17,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) stream: Arc<Stream>,
     /// What it copies. Held over waits, so it has the lock of the runtime.
     pub(crate) copies: tokio::sync::Mutex<Copies>,
+    /// Its consumers.
+    pub(crate) consumers: Consumers,
     publisher: Arc<Publisher>,
     config: RwLock<Arc<StreamConfig>>,
     captures: Mutex<Vec<(String, InternalSubscription)>>,
@@ -42,6 +45,7 @@ impl Entry {
         Arc::new(Self {
             stream,
             copies: tokio::sync::Mutex::default(),
+            consumers: Consumers::default(),
             publisher,
             config: RwLock::new(config),
             captures: Mutex::default(),

@@ -47,7 +47,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// What an append came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +314,12 @@ impl Stream {
         }
         self.change(|core| core.update(config, now).map(|effect| ((), Some(effect)))).await?;
         self.change(|core| core.enforce(now).map(|effect| ((), effect))).await
+    }
+
+    /// Marked as changed whenever what is committed changes, and when the stream is deleted or closed, which the next
+    /// read says. For tasks that wait for more than one thing; a `Tail` waits by itself.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.signal.subscribe()
     }
 
     /// Follows the stream from `sequence` on, seeing only subjects that match any of `filters` (none given: all).

@@ -1,0 +1,125 @@
+//! What a consumer has to tell others than its clients: advisories, and one metric.
+//! Not here: who listens to them (`advisory`).
+
+use super::ack::Delivered;
+use super::machine::Exhausted;
+use crate::jetstream::advisory;
+use crate::routing::Account;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Reason of a message that left the stream before it was acknowledged.
+pub(crate) const REMOVED: &str = "Unacknowledged message was deleted";
+
+/// See the top of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A message was delivered as often as it may be.
+    MaxDeliveries(Exhausted),
+    /// A client wants a message again.
+    Naked(Delivered),
+    /// A message is never delivered again.
+    Terminated(Delivered, String),
+    /// A message was acknowledged after so many nanoseconds.
+    Acknowledged(Delivered, i64),
+    /// A client is served before all others of its group.
+    Pinned { group: String, id: String },
+    /// It is not any more.
+    Unpinned { group: String, reason: &'static str },
+    /// Nothing is delivered until then; `None` where it goes on.
+    Paused(Option<jiff::Timestamp>),
+    /// It was created.
+    Created,
+    /// It was deleted.
+    Deleted,
+}
+
+impl Event {
+    /// Tells whoever listens.
+    pub(crate) fn publish(&self, account: &Arc<Account>, stream: &str, consumer: &str) {
+        let (subject, kind) = self.names();
+        let subject = format!("{subject}.{stream}.{consumer}");
+        let body = || {
+            let mut body = self.body();
+            body["stream"] = stream.into();
+            body["consumer"] = consumer.into();
+            body
+        };
+        advisory::publish_kind(account, subject, kind, body);
+    }
+
+    fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::MaxDeliveries(_) => (
+                "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES",
+                "io.nats.jetstream.advisory.v1.max_deliver",
+            ),
+            Self::Naked(_) => {
+                ("$JS.EVENT.ADVISORY.CONSUMER.MSG_NAKED", "io.nats.jetstream.advisory.v1.nak")
+            }
+            Self::Terminated(..) => (
+                "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED",
+                "io.nats.jetstream.advisory.v1.terminated",
+            ),
+            Self::Acknowledged(..) => {
+                ("$JS.EVENT.METRIC.CONSUMER.ACK", "io.nats.jetstream.metric.v1.consumer_ack")
+            }
+            Self::Pinned { .. } => (
+                "$JS.EVENT.ADVISORY.CONSUMER.PINNED",
+                "io.nats.jetstream.advisory.v1.consumer_group_pinned",
+            ),
+            Self::Unpinned { .. } => (
+                "$JS.EVENT.ADVISORY.CONSUMER.UNPINNED",
+                "io.nats.jetstream.advisory.v1.consumer_group_unpinned",
+            ),
+            Self::Paused(_) => (
+                "$JS.EVENT.ADVISORY.CONSUMER.PAUSE",
+                "io.nats.jetstream.advisory.v1.consumer_pause",
+            ),
+            Self::Created => (
+                "$JS.EVENT.ADVISORY.CONSUMER.CREATED",
+                "io.nats.jetstream.advisory.v1.consumer_action",
+            ),
+            Self::Deleted => (
+                "$JS.EVENT.ADVISORY.CONSUMER.DELETED",
+                "io.nats.jetstream.advisory.v1.consumer_action",
+            ),
+        }
+    }
+
+    fn body(&self) -> Value {
+        let of = |delivered: &Delivered| {
+            json!({"consumer_seq": delivered.delivery, "stream_seq": delivered.sequence,
+                "deliveries": delivered.deliveries})
+        };
+        match self {
+            Self::MaxDeliveries(Exhausted { sequence, deliveries }) => {
+                json!({"stream_seq": sequence, "deliveries": deliveries})
+            }
+            Self::Naked(delivered) => of(delivered),
+            Self::Terminated(delivered, reason) => {
+                let mut body = of(delivered);
+                if !reason.is_empty() {
+                    body["reason"] = reason.as_str().into();
+                }
+                body
+            }
+            Self::Acknowledged(delivered, span) => {
+                let mut body = of(delivered);
+                body["ack_time"] = (*span).into();
+                body
+            }
+            Self::Pinned { group, id } => json!({"group": group, "pinned_id": id}),
+            Self::Unpinned { group, reason } => json!({"group": group, "reason": reason}),
+            Self::Paused(until) => {
+                let mut body = json!({"paused": until.is_some()});
+                if let Some(until) = until {
+                    body["pause_until"] = until.to_string().into();
+                }
+                body
+            }
+            Self::Created => json!({"action": "create"}),
+            Self::Deleted => json!({"action": "delete"}),
+        }
+    }
+}
