@@ -7,6 +7,9 @@ use crate::jetstream::json::{self, Fields};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The zero time of clients, in seconds: it stands for none.
+const ZERO_TIME: i64 = -62_135_596_800;
+
 /// What a request wants to happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -114,7 +117,7 @@ fn read(fields: &Fields<'_>) -> Result<ConsumerConfig, ApiError> {
         direct: fields.flag("direct")?,
         sourcing: fields.flag("sourcing")?,
         metadata: metadata(fields)?,
-        pause_until: fields.time("pause_until")?,
+        pause_until: fields.time("pause_until")?.filter(|until| until.as_second() > ZERO_TIME),
         priority_groups: fields.texts("priority_groups")?,
         priority_policy: fields.word("priority_policy", &priority)?.unwrap_or_default(),
         priority_timeout: fields.integer("priority_timeout")?,
