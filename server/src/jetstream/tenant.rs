@@ -5,7 +5,7 @@ use super::api::Queue;
 use super::config::{StreamConfig, from_stored};
 use super::consumer::Status;
 use super::entry::Entry;
-use super::{Context, accounting, consumers, config::Storage};
+use super::{Context, accounting, config::Storage, consumers};
 use crate::routing::{Account, InternalSubscription};
 use headwater_replication::Directory;
 use headwater_storage::Stream;

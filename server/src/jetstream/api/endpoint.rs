@@ -3,8 +3,8 @@
 
 use super::{Reply, Request};
 use super::{
-    account_info, consumer_change, consumer_list, messages, stream_change, stream_info, stream_list,
-    stream_purge, unbuilt,
+    account_info, consumer_change, consumer_list, messages, stream_change, stream_info,
+    stream_list, stream_purge, unbuilt,
 };
 use crate::jetstream::errors;
 use serde_json::{Map, Value, json};

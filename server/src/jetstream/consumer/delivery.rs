@@ -131,7 +131,9 @@ impl Core {
                 if is_gone(&error)
                     && let Some(delivered) = self.machine.gone(sequence)
                 {
-                    collecting.out.push(Output::Publish(Event::Terminated(delivered, REMOVED.into())));
+                    collecting
+                        .out
+                        .push(Output::Publish(Event::Terminated(delivered, REMOVED.into())));
                 }
                 is_gone(&error)
             }

@@ -183,7 +183,7 @@ impl Machine {
 
     /// A message is done.
     pub(crate) fn done(&mut self, answered: Delivered) -> Taken {
-        let Delivered { sequence, delivery, .. } = answered;
+        let sequence = answered.sequence;
         if sequence >= self.state.next && self.rules.ack_policy != AckPolicy::FlowControl {
             return Taken::No;
         }
@@ -194,24 +194,26 @@ impl Machine {
                 self.forget_redelivered(sequence);
                 settled.map_or(Taken::Yes, |since| Taken::Settled { since })
             }
-            AckPolicy::All | AckPolicy::FlowControl => self.done_through(sequence, delivery),
+            AckPolicy::All | AckPolicy::FlowControl => self.done_through(sequence),
         }
     }
 
-    fn done_through(&mut self, sequence: u64, delivery: u64) -> Taken {
-        if delivery <= self.state.floor.delivery || sequence <= self.state.floor.sequence {
+    fn done_through(&mut self, sequence: u64) -> Taken {
+        if sequence <= self.state.floor.sequence {
             return Taken::Yes;
         }
-        let last = self.state.delivered;
-        self.state.floor = Pair {
-            delivery: delivery.min(last.delivery),
-            sequence: sequence.min(last.sequence),
-        };
         let below = self.state.pending.range(..=sequence).map(|(at, _)| *at);
         for sequence in below.collect::<Vec<_>>() {
             self.take_out(sequence);
             self.forget_redelivered(sequence);
         }
+        // Deliveries of what is pending still count, whatever was delivered again in between.
+        let delivered = self.state.delivered;
+        let next = self.state.pending.values().map(|pending| pending.delivery).min();
+        self.state.floor = Pair {
+            delivery: next.map_or(delivered.delivery, |next| next - 1),
+            sequence: sequence.min(delivered.sequence),
+        };
         self.changes.any = true;
         Taken::Yes
     }

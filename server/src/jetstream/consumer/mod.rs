@@ -32,9 +32,9 @@ mod task;
 mod waiting;
 
 pub(crate) use events::Event;
-pub(crate) use status::Status;
 pub(crate) use start::start;
 pub(crate) use state::State;
+pub(crate) use status::Status;
 
 use self::core::{Core, Way};
 use answers::{Inlet, Receiver};

@@ -78,11 +78,10 @@ impl Saver {
             let mut since = lock(&self.since_whole);
             let (count, bytes) = *since;
             let state = machine.state();
-            let whole_bytes = (state.pending.len() * 24 + state.redelivered.len() * 12)
-                .max(WHOLE_BYTES_MIN);
-            let is_whole = has_failed
-                || count >= CHANGES_MAX
-                || bytes > whole_bytes * CHANGES_PER_WHOLE;
+            let whole_bytes =
+                (state.pending.len() * 24 + state.redelivered.len() * 12).max(WHOLE_BYTES_MIN);
+            let is_whole =
+                has_failed || count >= CHANGES_MAX || bytes > whole_bytes * CHANGES_PER_WHOLE;
             let encoded = match (is_whole, &changes) {
                 (false, Some(changes)) => encode_changes(changes),
                 _ => encode_whole(state),

@@ -130,9 +130,8 @@ impl Queue {
     }
 
     fn verdict(&self, waiting: &Waiting, situation: Situation) -> Verdict {
-        let ended = |code, text| {
-            Verdict::End(Status::ended(code, text, waiting.left, waiting.bytes_left))
-        };
+        let ended =
+            |code, text| Verdict::End(Status::ended(code, text, waiting.left, waiting.bytes_left));
         if waiting.is_over(situation.now) {
             return ended(408, "Request Timeout");
         }

@@ -38,9 +38,7 @@ pub(crate) fn check(config: &ConsumerConfig, stream: &StreamConfig) -> Result<()
         return Err(ApiError::with(
             400,
             10107,
-            format!(
-                "consumer description is too long, maximum allowed is {DESCRIPTION_BYTES_MAX}"
-            ),
+            format!("consumer description is too long, maximum allowed is {DESCRIPTION_BYTES_MAX}"),
         ));
     }
     match config.is_push() {
