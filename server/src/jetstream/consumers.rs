@@ -3,7 +3,9 @@
 //! Not here: requests and replies (`api`), what one consumer does (`consumer`).
 
 use super::config::{Retention, StreamConfig};
-use super::consumer::config::{Action, ConsumerConfig, PriorityPolicy, check, fill, updated};
+use super::consumer::config::{
+    AckPolicy, Action, ConsumerConfig, PriorityPolicy, ZERO_TIME, check, fill, updated,
+};
 use super::consumer::ledger::{Described, Ledger};
 use super::consumer::{Consumer, Event, Status, start};
 use super::entry::Entry;
@@ -18,6 +20,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 const CONSUMERS_MAX: usize = 1000;
 /// Error code of a consumer that the engine cannot store.
 const STORE_FAILED: u16 = 10104;
+/// How long one that is not durable stays without anybody using it, in nanoseconds.
+const INACTIVE_DEFAULT: i64 = 5_000_000_000;
 /// Characters of a name that the server makes.
 const MADE_NAME_BYTES: usize = 8;
 
@@ -52,12 +56,17 @@ impl Consumers {
     fn remove(&self, name: &str) -> Option<Arc<Consumer>> {
         self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name)
     }
+    /// The stream is purged, or has been.
+    pub(crate) fn set_purging(&self, is_purging: bool) {
+        self.all().iter().for_each(|consumer| consumer.set_purging(is_purging));
+    }
     /// Stops all of them, for good or until they are brought back.
-    pub(crate) async fn stop(&self, told: Status) {
+    pub(crate) async fn stop(&self, why: Status) {
         let _changing = self.changing.lock().await;
         for consumer in self.all() {
             self.remove(&consumer.name);
-            consumer.stop(told.clone()).await;
+            let tells = consumer.stop(&why).await;
+            consumer.send(tells);
         }
     }
 }
@@ -93,7 +102,6 @@ pub(crate) async fn create(
 ) -> Result<Arc<Consumer>, ApiError> {
     let _changing = entry.consumers.changing.lock().await;
     let stream = entry.config();
-    metadata(&mut config);
     let name = match config.is_durable() {
         true => config.durable_name.clone(),
         false => config.name.clone(),
@@ -103,6 +111,7 @@ pub(crate) async fn create(
         // It is changed by a request of its own.
         config.pause_until = known.config().pause_until;
     }
+    metadata(&mut config);
     fill(&mut config, &stream, is_pedantic)?;
     check(&config, &stream)?;
     match (known, action) {
@@ -115,7 +124,7 @@ pub(crate) async fn create(
 async fn change(
     tenant: &Arc<Tenant>,
     known: &Arc<Consumer>,
-    config: ConsumerConfig,
+    mut config: ConsumerConfig,
     action: Action,
 ) -> Result<Arc<Consumer>, ApiError> {
     let old = known.config();
@@ -125,6 +134,7 @@ async fn change(
     if action == Action::Create {
         return Err(errors::CONSUMER_EXISTS);
     }
+    stays(&mut config);
     let is_bound = old.is_push() && tenant.account.has_interest(&old.deliver_subject);
     updated(&old, &config, is_bound)?;
     store(known, config).await?;
@@ -168,6 +178,7 @@ async fn add(
         return Err(errors::CONSUMER_BAD_NAME);
     }
     config.name.clone_from(&name);
+    stays(&mut config);
     let failed = |error| ApiError::of_storage(&error, STORE_FAILED);
     let begun = start(&config, &entry.stream, stream.max_msgs_per_subject);
     let (state, chosen_through) = begun.map_err(failed)?;
@@ -197,7 +208,8 @@ pub(crate) async fn pause(
     until: Option<jiff::Timestamp>,
 ) -> Result<(), ApiError> {
     let _changing = entry.consumers.changing.lock().await;
-    let config = ConsumerConfig { pause_until: until, ..(*consumer.config()).clone() };
+    let mut config = ConsumerConfig { pause_until: until, ..(*consumer.config()).clone() };
+    metadata(&mut config);
     store(consumer, config).await?;
     let is_paused = until.filter(|until| *until > jiff::Timestamp::now());
     consumer.publish(&Event::Paused(is_paused));
@@ -211,14 +223,13 @@ pub(crate) async fn delete(
     name: &str,
 ) -> Result<(), ApiError> {
     let consumer = entry.consumers.find(name).ok_or(errors::CONSUMER_NOT_FOUND)?;
-    delete_this(tenant, &consumer, Status::new(409, "Consumer Deleted")).await
+    delete_this(tenant, &consumer).await
 }
 
 /// Deletes this consumer, unless another one has its name by now.
 pub(crate) async fn delete_this(
     tenant: &Arc<Tenant>,
     consumer: &Arc<Consumer>,
-    told: Status,
 ) -> Result<(), ApiError> {
     let entry = tenant.entry(&consumer.stream).ok_or(errors::STREAM_NOT_FOUND)?;
     let _changing = entry.consumers.changing.lock().await;
@@ -226,14 +237,15 @@ pub(crate) async fn delete_this(
     if !found.is_some_and(|found| Arc::ptr_eq(&found, consumer)) {
         return Err(errors::CONSUMER_NOT_FOUND);
     }
-    consumer.stop(told).await;
+    let tells = consumer.stop(&Status::new(409, "Consumer Deleted")).await;
     entry.consumers.remove(&consumer.name);
-    if let Some(ledger) = &consumer.ledger {
-        let removed = ledger.remove(&consumer.name).await;
-        removed.map_err(|error| ApiError::of_storage(&error, STORE_FAILED))?;
-    }
+    let removed = match &consumer.ledger {
+        Some(ledger) => ledger.remove(&consumer.name).await,
+        None => Ok(()),
+    };
     consumer.publish(&Event::Deleted);
-    Ok(())
+    consumer.send(tells);
+    removed.map_err(|error| ApiError::of_storage(&error, STORE_FAILED))
 }
 
 fn made_name(entry: &Entry) -> String {
@@ -247,17 +259,24 @@ fn made_name(entry: &Entry) -> String {
     }
 }
 
+/// One that is not durable never stays for ever.
+fn stays(config: &mut ConsumerConfig) {
+    if !config.is_durable() && config.inactive_threshold == 0 {
+        config.inactive_threshold = INACTIVE_DEFAULT;
+    }
+}
+
 /// The level is stored with the consumer, what replies add is not.
 fn metadata(config: &mut ConsumerConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);
     }
-    let is_paused = config.pause_until.is_some();
+    let is_paused = config.pause_until.is_some_and(|until| until.as_second() > ZERO_TIME);
     let has_priority = config.priority_policy != PriorityPolicy::None
         || config.priority_timeout != 0
         || !config.priority_groups.is_empty();
     let level = match config.ack_policy {
-        super::consumer::config::AckPolicy::FlowControl => "4",
+        AckPolicy::FlowControl => "4",
         _ if is_paused || has_priority => "1",
         _ => "0",
     };

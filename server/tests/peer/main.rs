@@ -12,6 +12,8 @@
 
 mod answer;
 mod client;
+mod consumer_config;
+mod consumers;
 mod difference;
 mod kept;
 mod run;

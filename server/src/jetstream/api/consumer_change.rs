@@ -6,7 +6,7 @@ use super::{Reply, Request};
 use crate::jetstream::consumer::Event;
 use crate::jetstream::consumer::config::{ConsumerConfig, ConsumerRequest, parse};
 use crate::jetstream::errors::{self, ApiError};
-use crate::jetstream::{consumers, json};
+use crate::jetstream::{consumers, json, text_time};
 use serde_json::json;
 
 /// Creates or changes a consumer whose name, if it has one, is in the subject or in the configuration.
@@ -99,7 +99,7 @@ pub(super) async fn pause(request: &Request<'_>) -> Reply {
     let consumer = entry.consumers.find(request.rest).ok_or(errors::CONSUMER_NOT_FOUND)?;
     let until = until.filter(|until| until.as_second() > 0);
     consumers::pause(&entry, &consumer, until).await?;
-    let mut reply = object(json!({"paused": false}));
+    let mut reply = object(json!({"paused": false, "pause_until": text_time::ZERO}));
     if let Some(until) = until {
         let left = until.duration_since(jiff::Timestamp::now());
         reply.insert("pause_until".into(), until.to_string().into());

@@ -6,7 +6,7 @@ use super::{
     account_info, consumer_change, consumer_list, messages, stream_change, stream_info,
     stream_list, stream_purge, unbuilt,
 };
-use crate::jetstream::errors;
+use crate::jetstream::{errors, text_time};
 use serde_json::{Map, Value, json};
 
 /// An endpoint.
@@ -142,6 +142,8 @@ impl Endpoint {
                 json!({"total": 0, "offset": 0, "limit": 0, "consumers": []})
             }
             Self::StreamPurge => json!({"purged": 0}),
+            Self::ConsumerPause => json!({"paused": false, "pause_until": text_time::ZERO}),
+            Self::ConsumerReset => json!({"reset_seq": 0}),
             _ => json!({}),
         };
         object(value)

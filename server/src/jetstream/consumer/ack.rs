@@ -63,25 +63,29 @@ pub(crate) enum Answer<'a> {
     Working,
     /// Never again, and why.
     Never(String),
+    /// Something that changes nothing.
+    Unknown,
 }
 
 impl<'a> Answer<'a> {
-    /// Reads a payload; `None` for what is none of these.
-    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+    /// Reads a payload.
+    pub(crate) fn read(payload: &'a [u8]) -> Self {
         if payload.is_empty() || payload == b"+ACK" || payload == b"+OK" {
-            return Some(Self::Done);
+            return Self::Done;
         }
         if let Some(request) = payload.strip_prefix(b"+NXT") {
-            return Some(Self::Next(request));
+            return Self::Next(request);
         }
         if let Some(delay) = payload.strip_prefix(b"-NAK") {
-            return Some(Self::Again(read_delay(delay.trim_ascii())));
+            return Self::Again(read_delay(delay.trim_ascii()));
         }
         if payload == b"+WPI" {
-            return Some(Self::Working);
+            return Self::Working;
         }
-        let reason = payload.strip_prefix(b"+TERM")?;
-        Some(Self::Never(String::from_utf8_lossy(reason.trim_ascii()).into_owned()))
+        match payload.strip_prefix(b"+TERM") {
+            Some(reason) => Self::Never(String::from_utf8_lossy(reason.trim_ascii()).into_owned()),
+            None => Self::Unknown,
+        }
     }
 }
 
@@ -125,23 +129,23 @@ mod tests {
 
     #[test]
     fn answers() {
-        let never = |text: &str| Some(Answer::Never(text.to_owned()));
+        let never = |text: &str| Answer::Never(text.to_owned());
         for (payload, expected) in [
-            ("", Some(Answer::Done)),
-            ("+ACK", Some(Answer::Done)),
-            ("+OK", Some(Answer::Done)),
-            ("+NXT", Some(Answer::Next(b""))),
-            ("+NXT {\"batch\":2}", Some(Answer::Next(b" {\"batch\":2}"))),
-            ("-NAK", Some(Answer::Again(None))),
-            ("-NAK 2s", Some(Answer::Again(Some(2_000_000_000)))),
-            ("-NAK {\"delay\": 5}", Some(Answer::Again(Some(5)))),
-            ("-NAK {\"delay\": -5}", Some(Answer::Again(Some(0)))),
-            ("-NAK {\"delay\"", Some(Answer::Again(None))),
-            ("-NAK soon", Some(Answer::Again(None))),
-            ("+WPI", Some(Answer::Working)),
+            ("", Answer::Done),
+            ("+ACK", Answer::Done),
+            ("+OK", Answer::Done),
+            ("+NXT", Answer::Next(b"")),
+            ("+NXT {\"batch\":2}", Answer::Next(b" {\"batch\":2}")),
+            ("-NAK", Answer::Again(None)),
+            ("-NAK 2s", Answer::Again(Some(2_000_000_000))),
+            ("-NAK {\"delay\": 5}", Answer::Again(Some(5))),
+            ("-NAK {\"delay\": -5}", Answer::Again(Some(0))),
+            ("-NAK {\"delay\"", Answer::Again(None)),
+            ("-NAK soon", Answer::Again(None)),
+            ("+WPI", Answer::Working),
             ("+TERM", never("")),
             ("+TERM no use ", never("no use")),
-            ("ACK", None),
+            ("ACK", Answer::Unknown),
         ] {
             assert_eq!(Answer::read(payload.as_bytes()), expected, "{payload}");
         }

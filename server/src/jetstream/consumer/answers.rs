@@ -52,7 +52,7 @@ impl Consumer {
     fn acknowledged(&self, message: &Message) {
         let subject = std::str::from_utf8(&message.subject).unwrap_or_default();
         let Some(delivered) = Delivered::read(subject) else { return };
-        let Some(answer) = Answer::read(&message.payload) else { return };
+        let answer = Answer::read(&message.payload);
         let now = self.clock.now();
         let mut core = self.lock();
         if core.is_closed {
@@ -86,6 +86,7 @@ impl Consumer {
                 events.push(Output::Publish(Event::Terminated(delivered, reason)));
                 is_taken
             }
+            Answer::Unknown => true,
         };
         if is_answered && !message.reply.is_empty() {
             self.saver.answer_when_durable(message.reply.clone());

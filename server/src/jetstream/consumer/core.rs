@@ -12,8 +12,8 @@ use crate::routing::Account;
 use headwater_storage::{Stream, Tail, Timestamp};
 use std::sync::Arc;
 
-/// How long one that is not durable stays without anybody using it.
-const INACTIVE_DEFAULT: i64 = 5_000_000_000;
+/// Bounds of what is added to the time for which it stays, in nanoseconds, so that not all go at once.
+const JITTER: std::ops::Range<i64> = 100_000_000..1_000_000_000;
 
 /// How a consumer's messages get to its clients.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ pub(crate) struct Core {
     /// When somebody used it last.
     pub(crate) last_used: i64,
     pub(crate) is_closed: bool,
+    /// What is removed now goes with a purge.
+    pub(crate) is_purging: bool,
+    /// Added to the time for which it stays, in nanoseconds.
+    jitter: i64,
     pub(super) tail: Tail,
     /// How many removals of the stream were looked at.
     pub(super) removals_seen: u64,
@@ -80,6 +84,8 @@ impl Core {
             last_ack: None,
             last_used: now,
             is_closed: false,
+            is_purging: false,
+            jitter: rand::random_range(JITTER),
             stream,
         }
     }
@@ -115,10 +121,7 @@ impl Core {
     }
     /// How long it stays without anybody using it; `None` for ever.
     pub(crate) fn inactive_span(&self) -> Option<i64> {
-        match self.config.inactive_threshold {
-            0 if self.config.is_durable() => None,
-            0 => Some(INACTIVE_DEFAULT),
-            span => Some(span),
-        }
+        let span = self.config.inactive_threshold;
+        (span > 0).then(|| span.saturating_add(self.jitter))
     }
 }

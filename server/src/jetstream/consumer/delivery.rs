@@ -10,7 +10,7 @@ use super::core::{Core, Way};
 use super::events::{Event, REMOVED};
 use super::machine::{Exhausted, Next};
 use crate::routing::Message as Sent;
-use headwater_storage::Error;
+use headwater_storage::{Error, Timestamp};
 
 /// Messages that are collected before they are sent.
 const MESSAGES_MAX: usize = 256;
@@ -55,9 +55,7 @@ impl Core {
             return Wait::default();
         }
         self.forget_removed(out);
-        let mut exhausted = Vec::new();
-        let deadline = self.machine.expire(now, &mut exhausted);
-        give_up(exhausted, out);
+        let deadline = self.machine.expire(now);
         let mut collecting =
             Collecting { now, out, messages: 0, bytes: 0, ready_at: None, is_full: false };
         let paused = self.paused_until(now);
@@ -90,7 +88,9 @@ impl Core {
         self.removals_seen = removals;
         let pending: Vec<u64> = self.machine.state().pending.keys().copied().collect();
         for sequence in self.stream.missing(&pending) {
-            if let Some(delivered) = self.machine.gone(sequence) {
+            let Some(delivered) = self.machine.gone(sequence) else { continue };
+            self.last_ack = Some(Timestamp::now());
+            if !self.is_purging {
                 out.push(Output::Publish(Event::Terminated(delivered, REMOVED.into())));
             }
         }

@@ -3,7 +3,7 @@
 
 use super::ack::Delivered;
 use super::machine::Exhausted;
-use crate::jetstream::advisory;
+use crate::jetstream::{advisory, text_time};
 use crate::routing::Account;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -43,6 +43,9 @@ impl Event {
             let mut body = self.body();
             body["stream"] = stream.into();
             body["consumer"] = consumer.into();
+            if matches!(self, Self::Pinned { .. } | Self::Unpinned { .. }) {
+                body["account"] = account.name().into();
+            }
             body
         };
         advisory::publish_kind(account, subject, kind, body);
@@ -112,11 +115,8 @@ impl Event {
             Self::Pinned { group, id } => json!({"group": group, "pinned_id": id}),
             Self::Unpinned { group, reason } => json!({"group": group, "reason": reason}),
             Self::Paused(until) => {
-                let mut body = json!({"paused": until.is_some()});
-                if let Some(until) = until {
-                    body["pause_until"] = until.to_string().into();
-                }
-                body
+                let text = until.map_or(text_time::ZERO.to_owned(), |until| until.to_string());
+                json!({"paused": until.is_some(), "pause_until": text})
             }
             Self::Created => json!({"action": "create"}),
             Self::Deleted => json!({"action": "delete"}),

@@ -50,10 +50,13 @@ impl Consumer {
         if let Way::Pull(queue) = &core.way
             && config.priority_policy != PriorityPolicy::None
         {
-            let mut group = json!({"group": config.priority_groups.first()});
+            let mut group =
+                json!({"group": config.priority_groups.first(), "pinned_ts": text_time::ZERO});
+            if queue.pin.since() > 0 {
+                group["pinned_ts"] = text_time::text(Timestamp(queue.pin.since())).into();
+            }
             if !queue.pin.id().is_empty() {
                 group["pinned_client_id"] = queue.pin.id().into();
-                group["pinned_ts"] = text_time::text(Timestamp(queue.pin.since())).into();
             }
             set("priority_groups", json!([group]));
         }

@@ -194,11 +194,13 @@ impl Machine {
                 self.forget_redelivered(sequence);
                 settled.map_or(Taken::Yes, |since| Taken::Settled { since })
             }
-            AckPolicy::All | AckPolicy::FlowControl => self.done_through(sequence),
+            AckPolicy::All | AckPolicy::FlowControl => {
+                self.done_through(sequence, answered.delivery)
+            }
         }
     }
 
-    fn done_through(&mut self, sequence: u64) -> Taken {
+    fn done_through(&mut self, sequence: u64, delivery: u64) -> Taken {
         if sequence <= self.state.floor.sequence {
             return Taken::Yes;
         }
@@ -208,11 +210,12 @@ impl Machine {
             self.forget_redelivered(sequence);
         }
         // Deliveries of what is pending still count, whatever was delivered again in between.
-        let delivered = self.state.delivered;
+        let last = self.state.delivered;
         let next = self.state.pending.values().map(|pending| pending.delivery).min();
+        let below = next.map_or(last.delivery, |next| next - 1);
         self.state.floor = Pair {
-            delivery: next.map_or(delivered.delivery, |next| next - 1),
-            sequence: sequence.min(delivered.sequence),
+            delivery: delivery.min(below).max(self.state.floor.delivery),
+            sequence: sequence.min(last.sequence),
         };
         self.changes.any = true;
         Taken::Yes
@@ -266,17 +269,13 @@ impl Machine {
         }
     }
 
-    /// Queues what waited too long; gives when to come again.
-    pub(crate) fn expire(&mut self, now: i64, exhausted: &mut Vec<Exhausted>) -> Option<i64> {
+    /// Queues what waited too long; gives when to come again. What was delivered as often as it may be is queued too, and
+    /// given up when its turn comes.
+    pub(crate) fn expire(&mut self, now: i64) -> Option<i64> {
         let due = self.deadlines.range(..=(now, u64::MAX)).map(|(_, at)| *at);
         let mut due: Vec<u64> = due.collect();
         due.sort_unstable();
-        for sequence in due {
-            match self.rules.may_deliver_again(self.state.deliveries(sequence)) {
-                true => self.queue(sequence),
-                false => self.give_up(sequence, exhausted),
-            }
-        }
+        due.into_iter().for_each(|sequence| self.queue(sequence));
         let next = self.deadlines.first().map(|(deadline, _)| *deadline);
         next.filter(|deadline| *deadline < i64::MAX)
     }

@@ -39,7 +39,7 @@ pub(crate) use status::Status;
 use self::core::{Core, Way};
 use answers::{Inlet, Receiver};
 use clock::Clock;
-use config::ConsumerConfig;
+use config::{AckPolicy, ConsumerConfig};
 use delivery::Output;
 use headwater_storage::Timestamp;
 use ledger::{Described, Ledger};
@@ -138,38 +138,43 @@ impl Consumer {
     /// Takes what clients send.
     fn listen(self: &Arc<Self>) {
         let Self { stream, name, .. } = &**self;
-        let inlets = [
-            (format!("$JS.ACK.{stream}.{name}.>"), Inlet::Acknowledgements),
+        let config = self.config();
+        let mut inlets =
+            vec![(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"), Inlet::Requests)];
+        if config.ack_policy != AckPolicy::None {
+            inlets.push((format!("$JS.ACK.{stream}.{name}.>"), Inlet::Acknowledgements));
             // The newer form of the same subject.
-            (format!("$JS.ACK.*.*.{stream}.{name}.>"), Inlet::Acknowledgements),
-            (format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"), Inlet::Requests),
-            (format!("$JS.FC.{stream}.{name}.*"), Inlet::FlowControl),
-        ];
+            inlets.push((format!("$JS.ACK.*.*.{stream}.{name}.>"), Inlet::Acknowledgements));
+        }
+        if config.flow_control {
+            inlets.push((format!("$JS.FC.{stream}.{name}.*"), Inlet::FlowControl));
+        }
         let inlets = inlets.into_iter().map(|(subject, inlet)| {
             let consumer = Arc::downgrade(self);
             self.account.subscribe(&subject, Arc::new(Receiver { consumer, inlet }))
         });
         *lock(&self.inlets) = inlets.collect();
     }
-    /// Stops: nothing is delivered or taken any more. `told` is what those get whose requests wait.
-    pub(crate) async fn stop(&self, told: Status) {
+    /// Stops: nothing is delivered or taken any more, and the state is stored. Gives what those whose requests wait are
+    /// to be told, with `why`.
+    pub(crate) async fn stop(&self, why: &Status) -> Vec<Output> {
         let waiting = {
             let mut core = self.lock();
             core.is_closed = true;
             match &mut core.way {
-                Way::Pull(queue) => queue.end_all(&told),
+                Way::Pull(queue) => queue.end_all(why),
                 Way::Push(_) => Vec::new(),
             }
         };
         lock(&self.inlets).clear();
-        let tells = waiting.into_iter().map(|(to, status)| Output::Tell(status.message(&to, "")));
-        self.send(tells.collect());
         self.woken.notify_one();
         let task = lock(&self.task).take();
         if let Some(task) = task {
             // A task that panicked has said so.
             let _ = task.await;
         }
+        let tells = waiting.into_iter().map(|(to, status)| Output::Tell(status.message(&to, "")));
+        tells.collect()
     }
     /// Its configuration now.
     pub(crate) fn config(&self) -> Arc<ConsumerConfig> {
@@ -200,9 +205,16 @@ impl Consumer {
         let mut core = self.lock();
         let next = sequence.unwrap_or_else(|| core.machine.acknowledged_end()).max(1);
         core.machine.reset(next);
+        (core.last_delivery, core.last_ack) = (None, None);
         drop(core);
         self.woken.notify_one();
         next
+    }
+    /// The stream is purged, or has been: what goes with that is not told.
+    pub(crate) fn set_purging(&self, is_purging: bool) {
+        let mut core = self.lock();
+        core.forget_removed(&mut Vec::new());
+        core.is_purging = is_purging;
     }
     /// Nobody is served before all others any more.
     pub(crate) fn unpin(&self, group: &str) {
@@ -225,7 +237,7 @@ impl Consumer {
     }
     /// Sends what was decided; true where a receiver has so much to read that more should wait. Not under the lock:
     /// receivers may call back.
-    fn send(&self, outputs: Vec<Output>) -> bool {
+    pub(crate) fn send(&self, outputs: Vec<Output>) -> bool {
         let mut wakeups = Wakeups::default();
         for output in outputs {
             match output {

@@ -34,7 +34,10 @@ pub(crate) fn start(
         DeliverPolicy::New => last + 1,
         DeliverPolicy::ByStartSequence => config.opt_start_seq,
         DeliverPolicy::ByStartTime => match config.opt_start_time {
-            Some(time) => stream.sequence_at_time(text_time::stored(time))?,
+            Some(time) => {
+                let next = stream.sequence_at_time(text_time::stored(time))?;
+                nearest(stream, &filters, next, first, last)?
+            }
             None => first,
         },
     };
@@ -45,4 +48,17 @@ pub(crate) fn start(
         _ => next.max(first),
     };
     Ok((State::starting(next.max(1)), chosen_through))
+}
+
+/// The first message of the stream that matches a filter, where that is behind `next` and not the last one.
+fn nearest(stream: &Stream, filters: &[String], next: u64, first: u64, last: u64) -> Result<u64> {
+    let mut nearest = last;
+    for filter in filters {
+        let found = stream.next_by_subject(std::slice::from_ref(filter), first)?;
+        let found = found.map_or(0, |message| message.sequence);
+        if found >= next && found < nearest {
+            nearest = found;
+        }
+    }
+    Ok(if nearest < last { nearest.max(next) } else { next })
 }

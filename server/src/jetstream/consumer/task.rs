@@ -5,7 +5,7 @@
 use super::Consumer;
 use super::core::Way;
 use super::delivery::Wait;
-use super::status::Status;
+use crate::jetstream::consumers;
 use crate::jetstream::tenant::Tenant;
 use crate::routing::InterestWatch;
 use std::sync::{Arc, Weak};
@@ -171,8 +171,7 @@ fn abandon(consumer: &Arc<Consumer>, tenant: &Weak<Tenant>) {
     let consumer = consumer.clone();
     let runtime = tenant.context.runtime.clone();
     runtime.spawn(async move {
-        let told = Status::new(409, "Consumer Deleted");
-        let deleted = crate::jetstream::consumers::delete_this(&tenant, &consumer, told).await;
+        let deleted = consumers::delete_this(&tenant, &consumer).await;
         if let Err(error) = deleted {
             tracing::warn!(?consumer, error = %error.description, "consumer is not deleted");
         }

@@ -54,11 +54,7 @@ pub(crate) fn check(config: &ConsumerConfig, stream: &StreamConfig) -> Result<()
     }
     filters(config)?;
     start(config)?;
-    let sampled = config.sample_freq.strip_suffix('%').unwrap_or(&config.sample_freq);
-    if !config.sample_freq.is_empty() && sampled.parse::<i32>().map_or(true, |n| n < 0) {
-        let text = format!("failed to parse consumer sampling configuration: {sampled}");
-        return Err(ApiError::with(400, 10095, text));
-    }
+    sampling(config)?;
     if config.flow_control && config.idle_heartbeat == 0 {
         return Err(errors::CONSUMER_FLOW_CONTROL_HEARTBEAT);
     }
@@ -72,6 +68,18 @@ pub(crate) fn check(config: &ConsumerConfig, stream: &StreamConfig) -> Result<()
         return Err(ApiError::with(400, 10135, text.into()));
     }
     priority(config)
+}
+
+fn sampling(config: &ConsumerConfig) -> Result<(), ApiError> {
+    let text = config.sample_freq.strip_suffix('%').unwrap_or(&config.sample_freq);
+    let why = match text.parse::<i32>() {
+        _ if config.sample_freq.is_empty() => return Ok(()),
+        Ok(0..) => return Ok(()),
+        Ok(_) => "<nil>".to_owned(),
+        Err(_) => format!("strconv.Atoi: parsing {text:?}: invalid syntax"),
+    };
+    let text = format!("failed to parse consumer sampling configuration: {why}");
+    Err(ApiError::with(400, 10095, text))
 }
 
 fn names(config: &ConsumerConfig) -> Result<(), ApiError> {
@@ -178,7 +186,7 @@ fn filters(config: &ConsumerConfig) -> Result<(), ApiError> {
     let filters = config.filters();
     for (outer, one) in filters.iter().enumerate() {
         if !subject::is_valid(one) {
-            return Err(ApiError::config("malformed subject"));
+            return Err(ApiError::config("invalid subject"));
         }
         let mut others = filters.iter().enumerate().filter(|(inner, _)| *inner != outer);
         if others.any(|(_, other)| subject::is_subset(one, other)) {

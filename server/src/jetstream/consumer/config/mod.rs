@@ -9,7 +9,7 @@ mod update;
 
 pub(crate) use check::check;
 pub(crate) use defaults::fill;
-pub(crate) use parse::{Action, ConsumerRequest, from_stored, parse};
+pub(crate) use parse::{Action, ConsumerRequest, ZERO_TIME, from_stored, parse};
 pub(crate) use update::updated;
 
 use serde::{Serialize, Serializer};

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The zero time of clients, in seconds: it stands for none.
-const ZERO_TIME: i64 = -62_135_596_800;
+pub(crate) const ZERO_TIME: i64 = -62_135_596_800;
 
 /// What a request wants to happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub(crate) struct ConsumerRequest {
 
 /// Reads the body of a request.
 pub(crate) fn parse(body: &[u8], is_strict: bool) -> Result<ConsumerRequest, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(ConsumerRequest::default());
+    }
     let value = json::parse(body)?;
     let fields = Fields::new("request", &value, is_strict)?;
     let actions =
@@ -117,7 +120,7 @@ fn read(fields: &Fields<'_>) -> Result<ConsumerConfig, ApiError> {
         direct: fields.flag("direct")?,
         sourcing: fields.flag("sourcing")?,
         metadata: metadata(fields)?,
-        pause_until: fields.time("pause_until")?.filter(|until| until.as_second() > ZERO_TIME),
+        pause_until: fields.time("pause_until")?,
         priority_groups: fields.texts("priority_groups")?,
         priority_policy: fields.word("priority_policy", &priority)?.unwrap_or_default(),
         priority_timeout: fields.integer("priority_timeout")?,
@@ -179,7 +182,7 @@ mod tests {
             r#"{"config":{"opt_start_seq":-1}}"#,
             r#"{"config":{"backoff":["1s"]}}"#,
             r#"{"action":"delete"}"#,
-            "",
+            "junk",
         ] {
             assert_eq!(parse(body.as_bytes(), true).unwrap_err().err_code, 10025, "{body}");
         }
