@@ -16,6 +16,7 @@ fn filled(name: &'static str) -> Script {
     script
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 /// Configurations of a consumer `C`, each made and deleted again.
 fn configs() -> Vec<Value> {
     let second = 1_000_000_000_u64;

@@ -167,25 +167,35 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
                 "message": normalizer.message(&message, false)}),
         },
         Act::Answer(delivery, payload, is_confirmed) => {
-            let Some(subject) = side.deliveries.get(*delivery).cloned() else {
-                return Answer { shown: json!("no such delivery"), replies };
-            };
-            let payload = payload.clone().into_bytes();
-            let message = Message { subject, payload, ..Message::default() };
-            if *is_confirmed {
-                let reply = side.client.ask(message).unwrap();
-                let reply = side.client.reply(&reply, SILENCE);
-                reply.map_or(json!("silence"), |reply| normalizer.message(&reply, true))
-            } else {
-                side.client.publish(&message).unwrap();
-                side.client.flush(ANSWER).unwrap();
-                Value::Null
-            }
+            answer_delivery(side, normalizer, *delivery, payload, *is_confirmed)
         }
     };
     let errors = std::mem::take(&mut side.client.errors);
     let shown = if errors.is_empty() { shown } else { json!({"answer": shown, "errors": errors}) };
     Answer { shown, replies }
+}
+
+/// Answers a delivery; shows the confirmation where one is wanted.
+fn answer_delivery(
+    side: &mut Side,
+    normalizer: &mut Normalizer,
+    delivery: usize,
+    payload: &str,
+    is_confirmed: bool,
+) -> Value {
+    let Some(subject) = side.deliveries.get(delivery).cloned() else {
+        return json!("no such delivery");
+    };
+    let payload = payload.as_bytes().to_vec();
+    let message = Message { subject, payload, ..Message::default() };
+    if is_confirmed {
+        let reply = side.client.ask(message).unwrap();
+        let reply = side.client.reply(&reply, SILENCE);
+        return reply.map_or(json!("silence"), |reply| normalizer.message(&reply, true));
+    }
+    side.client.publish(&message).unwrap();
+    side.client.flush(ANSWER).unwrap();
+    Value::Null
 }
 
 /// Messages of subscriptions as they are shown; deliveries are kept to be answered.

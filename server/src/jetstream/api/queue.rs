@@ -57,7 +57,7 @@ impl Queue {
             return;
         }
         let subject = String::from_utf8_lossy(&message.subject);
-        let headers = Bytes::from(headers::block("503", &[("Nats-Subject", &subject)]));
+        let headers = headers::block("503", &[("Nats-Subject", &subject)]);
         account.send(&Message { subject: message.reply.clone(), headers, ..Message::default() });
     }
 }

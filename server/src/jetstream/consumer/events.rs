@@ -5,7 +5,7 @@ use super::ack::Delivered;
 use super::machine::Exhausted;
 use crate::jetstream::{advisory, text_time};
 use crate::routing::Account;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Reason of a message that left the stream before it was acknowledged.
@@ -41,12 +41,12 @@ impl Event {
         let subject = format!("{subject}.{stream}.{consumer}");
         let body = || {
             let mut body = self.body();
-            body["stream"] = stream.into();
-            body["consumer"] = consumer.into();
+            body.insert("stream".into(), stream.into());
+            body.insert("consumer".into(), consumer.into());
             if matches!(self, Self::Pinned { .. } | Self::Unpinned { .. }) {
-                body["account"] = account.name().into();
+                body.insert("account".into(), account.name().into());
             }
-            body
+            Value::Object(body)
         };
         advisory::publish_kind(account, subject, kind, body);
     }
@@ -90,36 +90,44 @@ impl Event {
         }
     }
 
-    fn body(&self) -> Value {
-        let of = |delivered: &Delivered| {
-            json!({"consumer_seq": delivered.delivery, "stream_seq": delivered.sequence,
-                "deliveries": delivered.deliveries})
-        };
+    fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut set = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
         match self {
             Self::MaxDeliveries(Exhausted { sequence, deliveries }) => {
-                json!({"stream_seq": sequence, "deliveries": deliveries})
+                set("stream_seq", (*sequence).into());
+                set("deliveries", (*deliveries).into());
             }
-            Self::Naked(delivered) => of(delivered),
-            Self::Terminated(delivered, reason) => {
-                let mut body = of(delivered);
-                if !reason.is_empty() {
-                    body["reason"] = reason.as_str().into();
-                }
-                body
+            Self::Naked(delivered)
+            | Self::Terminated(delivered, _)
+            | Self::Acknowledged(delivered, _) => {
+                set("consumer_seq", delivered.delivery.into());
+                set("stream_seq", delivered.sequence.into());
+                set("deliveries", delivered.deliveries.into());
             }
-            Self::Acknowledged(delivered, span) => {
-                let mut body = of(delivered);
-                body["ack_time"] = (*span).into();
-                body
+            Self::Pinned { group, id } => {
+                set("group", group.as_str().into());
+                set("pinned_id", id.as_str().into());
             }
-            Self::Pinned { group, id } => json!({"group": group, "pinned_id": id}),
-            Self::Unpinned { group, reason } => json!({"group": group, "reason": reason}),
+            Self::Unpinned { group, reason } => {
+                set("group", group.as_str().into());
+                set("reason", (*reason).into());
+            }
             Self::Paused(until) => {
                 let text = until.map_or(text_time::ZERO.to_owned(), |until| until.to_string());
-                json!({"paused": until.is_some(), "pause_until": text})
+                set("paused", until.is_some().into());
+                set("pause_until", text.into());
             }
-            Self::Created => json!({"action": "create"}),
-            Self::Deleted => json!({"action": "delete"}),
+            Self::Created => set("action", "create".into()),
+            Self::Deleted => set("action", "delete".into()),
         }
+        match self {
+            Self::Terminated(_, reason) if !reason.is_empty() => {
+                set("reason", reason.as_str().into());
+            }
+            Self::Acknowledged(_, span) => set("ack_time", (*span).into()),
+            _ => {}
+        }
+        body
     }
 }

@@ -50,13 +50,12 @@ impl Consumer {
         if let Way::Pull(queue) = &core.way
             && config.priority_policy != PriorityPolicy::None
         {
-            let mut group =
-                json!({"group": config.priority_groups.first(), "pinned_ts": text_time::ZERO});
-            if queue.pin.since() > 0 {
-                group["pinned_ts"] = text_time::text(Timestamp(queue.pin.since())).into();
-            }
+            let since = Some(queue.pin.since()).filter(|since| *since > 0).map(Timestamp);
+            let mut group = Map::new();
+            group.insert("group".into(), json!(config.priority_groups.first()));
+            group.insert("pinned_ts".into(), text_time::text_or_zero(since).into());
             if !queue.pin.id().is_empty() {
-                group["pinned_client_id"] = queue.pin.id().into();
+                group.insert("pinned_client_id".into(), queue.pin.id().into());
             }
             set("priority_groups", json!([group]));
         }
@@ -68,11 +67,13 @@ impl Consumer {
 }
 
 fn pair(pair: Pair, last: Option<Timestamp>) -> Value {
-    let mut value = json!({"consumer_seq": pair.delivery, "stream_seq": pair.sequence});
+    let mut value = Map::new();
+    value.insert("consumer_seq".into(), pair.delivery.into());
+    value.insert("stream_seq".into(), pair.sequence.into());
     if let Some(last) = last {
-        value["last_active"] = text_time::text(last).into();
+        value.insert("last_active".into(), text_time::text(last).into());
     }
-    value
+    Value::Object(value)
 }
 
 fn config_json(config: &ConsumerConfig, has_dynamic_metadata: bool) -> Value {
