@@ -4,7 +4,8 @@
 
 use super::config::{Retention, StreamConfig};
 use super::consumer::config::{
-    AckPolicy, Action, ConsumerConfig, PriorityPolicy, ZERO_TIME, check, fill, updated,
+    AckPolicy, Action, ConsumerConfig, DeliverPolicy, PriorityPolicy, ZERO_TIME, check, fill,
+    updated,
 };
 use super::consumer::ledger::{Described, Ledger};
 use super::consumer::{Consumer, Event, Status, start};
@@ -12,7 +13,7 @@ use super::entry::Entry;
 use super::errors::{self, ApiError};
 use super::tenant::Tenant;
 use super::validate::{DYNAMIC_KEYS, NAME_BYTES_MAX, REQUIRED_LEVEL_KEY, is_name};
-use headwater_storage::Timestamp;
+use headwater_storage::{Timestamp, subject};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -115,7 +116,7 @@ pub(crate) async fn create(
     fill(&mut config, &stream, is_pedantic)?;
     check(&config, &stream)?;
     match (known, action) {
-        (Some(known), action) => change(tenant, &known, config, action).await,
+        (Some(known), action) => change(tenant, entry, &stream, &known, config, action).await,
         (None, Action::Update) => Err(errors::CONSUMER_MISSING),
         (None, _) => add(tenant, entry, &stream, name, config).await,
     }
@@ -123,6 +124,8 @@ pub(crate) async fn create(
 
 async fn change(
     tenant: &Arc<Tenant>,
+    entry: &Arc<Entry>,
+    stream: &StreamConfig,
     known: &Arc<Consumer>,
     mut config: ConsumerConfig,
     action: Action,
@@ -137,7 +140,14 @@ async fn change(
     stays(&mut config);
     let is_bound = old.is_push() && tenant.account.has_interest(&old.deliver_subject);
     updated(&old, &config, is_bound)?;
+    let is_unique = stream.retention != Retention::Workqueue || is_unique(entry, &config);
+    if !is_unique {
+        return Err(errors::CONSUMER_QUEUE_NOT_UNIQUE);
+    }
     store(known, config).await?;
+    if let Some(keeper) = entry.keeper() {
+        keeper.look_again();
+    }
     Ok(known.clone())
 }
 
@@ -166,15 +176,15 @@ async fn add(
     if entry.consumers.listed().len() >= bound {
         return Err(errors::CONSUMERS_MAXIMUM);
     }
-    if stream.retention != Retention::Limits {
-        return Err(ApiError::not_supported("a consumer of a stream with this retention"));
+    if stream.retention == Retention::Workqueue && !config.direct && !config.sourcing {
+        queued(entry, &config)?;
     }
     let name = if name.is_empty() { made_name(entry) } else { name };
     if name.len() > NAME_BYTES_MAX {
         let text = format!("consumer name is too long, maximum allowed is {NAME_BYTES_MAX}");
         return Err(ApiError::with(400, 10102, text));
     }
-    if !is_name(&name) || !headwater_storage::subject::is_literal(&name) {
+    if !is_name(&name) || !subject::is_literal(&name) {
         return Err(errors::CONSUMER_BAD_NAME);
     }
     config.name.clone_from(&name);
@@ -245,7 +255,38 @@ pub(crate) async fn delete_this(
     };
     consumer.publish(&Event::Deleted);
     consumer.send(tells);
+    if let Some(keeper) = entry.keeper() {
+        keeper.look_again();
+    }
     removed.map_err(|error| ApiError::of_storage(&error, STORE_FAILED))
+}
+
+/// What a work queue asks of its consumers: every message has one that takes it off.
+fn queued(entry: &Entry, config: &ConsumerConfig) -> Result<(), ApiError> {
+    if !matches!(config.ack_policy, AckPolicy::Explicit | AckPolicy::FlowControl) {
+        return Err(errors::CONSUMER_QUEUE_EXPLICIT);
+    }
+    if config.deliver_policy != DeliverPolicy::All {
+        return Err(errors::CONSUMER_QUEUE_ALL);
+    }
+    if entry.consumers.listed().is_empty() {
+        return Ok(());
+    }
+    if config.filters().is_empty() {
+        return Err(errors::CONSUMER_QUEUE_UNFILTERED);
+    }
+    if is_unique(entry, config) { Ok(()) } else { Err(errors::CONSUMER_QUEUE_NOT_UNIQUE) }
+}
+
+/// Whether no other consumer of a queue gets messages that this one gets.
+fn is_unique(entry: &Entry, config: &ConsumerConfig) -> bool {
+    let all = || vec![">".to_owned()];
+    let filters = Some(config.filters()).filter(|filters| !filters.is_empty()).unwrap_or_else(all);
+    entry.consumers.listed().iter().filter(|other| other.name != config.name).all(|other| {
+        let others = other.config().filters();
+        let others = if others.is_empty() { all() } else { others };
+        !filters.iter().any(|one| others.iter().any(|other| subject::collides(one, other)))
+    })
 }
 
 fn made_name(entry: &Entry) -> String {

@@ -121,6 +121,12 @@ table! {
         "consumer flow control requires a push based consumer";
     CONSUMER_DIRECT_PUSH = 400 10090 "consumer direct requires a push based consumer";
     CONSUMER_DIRECT_EPHEMERAL = 400 10091 "consumer direct requires an ephemeral consumer";
+    CONSUMER_QUEUE_EXPLICIT = 400 10098 "workqueue stream requires explicit ack";
+    CONSUMER_QUEUE_UNFILTERED = 400 10099
+        "multiple non-filtered consumers not allowed on workqueue stream";
+    CONSUMER_QUEUE_NOT_UNIQUE = 400 10100
+        "filtered consumer not unique on workqueue stream";
+    CONSUMER_QUEUE_ALL = 400 10101 "consumer must be deliver all on workqueue stream";
     CONSUMER_BAD_NAME = 400 10103 "durable name can not contain '.', '*', '>'";
     CONSUMER_FLOW_CONTROL_HEARTBEAT = 400 10108
         "consumer with flow control also needs heartbeats";

@@ -46,6 +46,7 @@ pub(crate) async fn create<T>(
     })?;
     let entry = Entry::new(stream, Arc::new(config), &tenant.context);
     let shown = show(&entry);
+    entry.keep(tenant);
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());
     copies::follow_config(tenant.clone(), entry).await;
@@ -75,7 +76,11 @@ pub(crate) async fn update<T>(
     stored.first_sequence = entry.stream.config().first_sequence;
     let updated = entry.stream.update(stored).await;
     updated.map_err(|error| ApiError::of_storage(&error, UPDATE_FAILED))?;
+    let is_kept_otherwise = old.retention != config.retention;
     entry.set_config(Arc::new(config));
+    if is_kept_otherwise {
+        entry.keep(tenant);
+    }
     let shown = show(&entry);
     copies::follow_config(tenant.clone(), entry.clone()).await;
     entry.capture(&tenant.account);
@@ -93,6 +98,7 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
     if let Err(error) = deleted {
         entry.capture(&tenant.account);
         consumers::load(tenant, &entry);
+        entry.keep(tenant);
         copies::follow_config(tenant.clone(), entry).await;
         return Err(ApiError::of_storage(&error, DELETE_FAILED));
     }

@@ -19,6 +19,7 @@ mod entry;
 pub mod errors;
 mod info;
 mod json;
+mod keeper;
 mod lifecycle;
 mod lookup;
 mod publish;

@@ -168,6 +168,7 @@ impl Tenant {
         for entry in entries {
             entry.capture(&self.account);
             consumers::load(self, &entry);
+            entry.keep(self);
             self.context.runtime.spawn(super::copies::follow_config(self.clone(), entry));
         }
     }

@@ -261,13 +261,31 @@ fn limits() -> Script {
         .api("INFO", Value::Null)
 }
 
-fn retention() -> Script {
-    Script::new("consumer_config/retention")
-        .create(json!({"name": "A", "subjects": ["a"], "retention": "workqueue"}))
-        .consumer(&json!({"name": "C", "ack_policy": "explicit"}))
+/// Consumers of a work queue.
+fn queue() -> Script {
+    let with = |name: &str, filter: &str| {
+        json!({"name": name, "ack_policy": "explicit", "filter_subject": filter,
+            "inactive_threshold": 60_000_000_000_u64})
+    };
+    Script::new("consumer_config/queue")
+        .create(json!({"name": "A", "subjects": ["a.>"], "retention": "workqueue"}))
+        .consumer(&json!({"name": "N", "ack_policy": "none"}))
+        .consumer(&json!({"name": "N", "ack_policy": "none", "deliver_subject": "d"}))
+        .consumer(&json!({"name": "N", "ack_policy": "all"}))
+        .consumer(&json!({"name": "N", "ack_policy": "explicit", "deliver_policy": "new"}))
+        .consumer(&json!({"name": "N", "ack_policy": "explicit", "num_replicas": 1}))
+        .api("CONSUMER.DELETE.A.N", Value::Null)
+        .consumer(&with("F", "a.1"))
+        .consumer(&with("G", "a.2"))
+        .consumer(&with("H", "a.*"))
+        .consumer(&with("H", ">"))
+        .consumer(&with("H", ""))
+        .consumer(&with("G", "a.1"))
+        .consumer(&with("G", "a.3"))
+        .consumer(&with("H", "a.2"))
 }
 
 #[test]
 fn consumer_config() {
-    check(vec![verdicts(), pedantic(), subjects(), updates(), limits(), retention()]);
+    check(vec![verdicts(), pedantic(), subjects(), updates(), limits(), queue()]);
 }

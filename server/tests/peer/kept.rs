@@ -55,14 +55,6 @@ const KEPT: &[(&str, &[Place])] = &[
         &[At("account/consumers", "STREAM.SNAPSHOT", "")],
     ),
     (
-        "A consumer of a work queue is refused with error 10052.",
-        &[At("consumer_config/retention", "CONSUMER.CREATE", "")],
-    ),
-    (
-        "A mirror or source of a work queue copies its messages and leaves them there.",
-        &[At("sources/workqueue", "until STREAM.INFO.A", "")],
-    ),
-    (
         "The advisory on a request does not say the client's round-trip time.",
         &[At("advisories/audits", "hear", "/client/rtt")],
     ),

@@ -16,6 +16,7 @@ mod consumer_config;
 mod consumers;
 mod difference;
 mod kept;
+mod retention;
 mod run;
 mod schema;
 mod script;

@@ -299,6 +299,22 @@ impl Stream {
         self.change(|core| core.delete(sequence, now).map(|effect| ((), Some(effect)))).await
     }
 
+    /// Takes messages out that have done their work, whatever deletes are denied: for those who decide when a message has.
+    /// Calls `done` once that is durable, as `append_with` does; those that are not there count as taken out.
+    pub fn release_with(&self, sequences: &[u64], done: impl FnOnce(Result<()>) + Send + 'static) {
+        let now = self.environment.now();
+        let mut core = self.core();
+        let told = match core.release(sequences, now) {
+            Ok(Some(effect)) => {
+                core.queue(effect, Some(answer(Ok(()), done)));
+                None
+            }
+            Ok(None) => core.answer_after_pending(answer(Ok(()), done)),
+            Err(error) => core.answer_after_pending(answer(Err(error), done)),
+        };
+        self.finish(core, told);
+    }
+
     /// Removes messages; durable on return. Gives how many went.
     pub async fn purge(&self, purge: Purge) -> Result<u64> {
         let now = self.environment.now();

@@ -126,6 +126,11 @@ impl Core {
         last
     }
 
+    fn subject_of(&self, sequence: u64) -> Option<String> {
+        let entry = self.contents.entries.get(sequence)?;
+        std::str::from_utf8(self.contents.subjects.subject(entry.subject)).ok().map(str::to_owned)
+    }
+
     /// The last held message of each subject that matches, at or below a sequence; in order.
     fn last_of_each(&self, filter: &Filter, through: u64) -> Vec<u64> {
         let through = through.min(self.committed_sequence);
@@ -298,6 +303,20 @@ impl Stream {
     /// look again when it changes.
     pub fn removals(&self) -> u64 {
         self.core().removals
+    }
+
+    /// The subject of a message that is held, without reading it.
+    pub fn subject_of(&self, sequence: u64) -> Option<String> {
+        self.core().subject_of(sequence)
+    }
+
+    /// Sequences and subjects of the first held messages at or after a sequence, without reading them.
+    pub fn held_from(&self, sequence: u64, messages_max: usize) -> Vec<(u64, String)> {
+        let core = self.core();
+        let committed = core.committed_sequence;
+        let entries = core.contents.entries.iter_from(sequence);
+        let held = entries.take_while(|(at, _)| *at <= committed).take(messages_max);
+        held.filter_map(|(at, _)| Some((at, core.subject_of(at)?))).collect()
     }
 
     /// Which of these sequences hold no message.

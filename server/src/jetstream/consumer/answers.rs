@@ -88,12 +88,22 @@ impl Consumer {
             }
             Answer::Unknown => true,
         };
-        if is_answered && !message.reply.is_empty() {
-            self.saver.answer_when_durable(message.reply.clone());
-        }
+        let settled = core.machine.take_settled();
         drop(core);
+        let reply = Some(message.reply.clone()).filter(|reply| is_answered && !reply.is_empty());
         self.send(events);
-        self.woken.notify_one();
+        self.settle(&settled, reply);
+    }
+
+    /// Messages are done. Who wants an answer gets it when that is durable.
+    fn settle(&self, settled: &[u64], reply: Option<Bytes>) {
+        let (saver, woken) = (self.saver.clone(), self.woken.clone());
+        self.settled(settled, move |is_durable| {
+            if let (true, Some(reply)) = (is_durable, reply) {
+                saver.answer_when_durable(reply);
+            }
+            woken.notify_one();
+        });
     }
 
     fn requested(&self, message: &Message) {
@@ -134,8 +144,9 @@ impl Consumer {
             let delivery = number("Nats-Last-Consumer").unwrap_or(0);
             core.machine.done(Delivered { deliveries: 1, sequence, delivery });
         }
+        let settled = core.machine.take_settled();
         drop(core);
-        self.woken.notify_one();
+        self.settle(&settled, None);
     }
 }
 

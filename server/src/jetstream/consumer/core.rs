@@ -9,7 +9,7 @@ use super::status::Status;
 use super::waiting::Queue;
 use crate::jetstream::text_time;
 use crate::routing::Account;
-use headwater_storage::{Stream, Tail, Timestamp};
+use headwater_storage::{Stream, Tail, Timestamp, subject};
 use std::sync::Arc;
 
 /// Bounds of what is added to the time for which it stays, in nanoseconds, so that not all go at once.
@@ -92,6 +92,15 @@ impl Core {
     /// Looks for other subjects from now on.
     pub(crate) fn set_filters(&mut self, filters: Vec<String>) {
         self.tail = self.stream.tail(self.machine.state().next, filters);
+    }
+    /// Whether it delivers messages of this subject.
+    pub(crate) fn matches(&self, subject: &str) -> bool {
+        let ConsumerConfig { filter_subject, filter_subjects, .. } = &*self.config;
+        match (filter_subject.is_empty(), filter_subjects.is_empty()) {
+            (true, true) => true,
+            (false, _) => subject::matches(filter_subject, subject),
+            _ => filter_subjects.iter().any(|filter| subject::matches(filter, subject)),
+        }
     }
     /// Messages that match and were not delivered yet.
     pub(crate) fn pending(&mut self) -> u64 {

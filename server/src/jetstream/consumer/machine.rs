@@ -68,6 +68,8 @@ pub(crate) struct Machine {
     /// Chosen when the consumer was created and not delivered yet.
     chosen: VecDeque<u64>,
     changes: Changes,
+    /// Messages that are done and that nobody was told of yet.
+    settled: Vec<u64>,
 }
 
 impl Machine {
@@ -82,7 +84,22 @@ impl Machine {
             is_again: BTreeSet::new(),
             chosen,
             changes: Changes::default(),
+            settled: Vec::new(),
         }
+    }
+    /// Messages that were done since this was asked for last.
+    pub(crate) fn take_settled(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.settled)
+    }
+    /// Whether a message that matches is to be delivered, or waits for acknowledgement, or was given up and stays.
+    pub(crate) fn needs(&self, sequence: u64) -> bool {
+        let State { next, pending, redelivered, .. } = &self.state;
+        pending.contains_key(&sequence)
+            || redelivered.contains_key(&sequence)
+            || match self.chosen.is_empty() {
+                true => sequence >= *next,
+                false => self.chosen.contains(&sequence),
+            }
     }
     /// The state as it is.
     pub(crate) fn state(&self) -> &State {
@@ -159,6 +176,7 @@ impl Machine {
         self.state.next = self.state.next.max(sequence + 1);
         if self.rules.ack_policy == AckPolicy::None {
             self.state.floor = self.state.delivered;
+            self.settled.push(sequence);
         } else {
             let deadline = self.rules.deadline(now, deliveries);
             let first = self.state.pending.get(&sequence).map(|pending| pending.delivery);
@@ -192,6 +210,7 @@ impl Machine {
             AckPolicy::Explicit => {
                 let settled = self.settle(sequence);
                 self.forget_redelivered(sequence);
+                self.settled.push(sequence);
                 settled.map_or(Taken::Yes, |since| Taken::Settled { since })
             }
             AckPolicy::All | AckPolicy::FlowControl => {
@@ -208,6 +227,7 @@ impl Machine {
         for sequence in below.collect::<Vec<_>>() {
             self.take_out(sequence);
             self.forget_redelivered(sequence);
+            self.settled.push(sequence);
         }
         // Deliveries of what is pending still count, whatever was delivered again in between.
         let last = self.state.delivered;
@@ -373,6 +393,9 @@ impl Machine {
         let deliveries = self.state.deliveries(sequence);
         exhausted.push(Exhausted { sequence, deliveries });
         self.settle(sequence);
+        // It stays in the stream, whatever goes by acknowledgement.
+        self.state.redelivered.entry(sequence).or_insert(1);
+        self.changes.redelivered.insert(sequence);
     }
 }
 

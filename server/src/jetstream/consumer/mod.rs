@@ -54,7 +54,7 @@ use super::entry::Entry;
 use crate::routing::{Account, InternalSubscription, Wakeups};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
 /// One consumer.
@@ -67,6 +67,7 @@ pub(crate) struct Consumer {
     pub(crate) created: Timestamp,
     /// Where it is stored, if it is.
     pub(crate) ledger: Option<Ledger>,
+    entry: Weak<Entry>,
     account: Arc<Account>,
     clock: Clock,
     core: Mutex<Core>,
@@ -86,7 +87,7 @@ impl Consumer {
     /// A consumer with a state, not running yet.
     pub(crate) fn new(
         name: &str,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         account: &Arc<Account>,
         described: &Described,
         state: State,
@@ -126,6 +127,7 @@ impl Consumer {
             stream,
             created: described.created,
             ledger,
+            entry: Arc::downgrade(entry),
             account: account.clone(),
             clock,
             core: Mutex::new(core),
@@ -209,6 +211,20 @@ impl Consumer {
         drop(core);
         self.woken.notify_one();
         next
+    }
+    /// Whether it still needs a message of this subject; `None` where the subject does not match.
+    pub(crate) fn needs(&self, sequence: u64, subject: &str) -> Option<bool> {
+        let core = self.lock();
+        core.matches(subject).then(|| core.machine.needs(sequence))
+    }
+    /// Messages are done: where the stream keeps them only for its consumers they go, and `then` is told whether that
+    /// is durable.
+    fn settled(&self, sequences: &[u64], then: impl FnOnce(bool) + Send + 'static) {
+        let keeper = self.entry.upgrade().and_then(|entry| entry.keeper());
+        match keeper {
+            Some(keeper) if !sequences.is_empty() => keeper.settled(sequences, then),
+            _ => then(true),
+        }
     }
     /// The stream is purged, or has been: what goes with that is not told.
     pub(crate) fn set_purging(&self, is_purging: bool) {

@@ -54,12 +54,13 @@ async fn run(consumer: Arc<Consumer>, tenant: Weak<Tenant>) {
         follow_interest(&consumer, &mut watch);
         let now = consumer.clock.now();
         let mut outputs = Vec::new();
-        let (wait, has_changed, is_closed) = {
+        let (wait, has_changed, is_closed, settled) = {
             let mut core = consumer.lock();
             let wait = core.collect(now, &mut outputs);
-            (wait, core.machine.has_changed(), core.is_closed)
+            (wait, core.machine.has_changed(), core.is_closed, core.machine.take_settled())
         };
         let is_held_back = send(&consumer, outputs);
+        consumer.settled(&settled, |_| ());
         let is_due = save_at.is_some_and(|at| at <= tokio::time::Instant::now());
         if is_due || is_closed || consumer.saver.is_awaited() {
             consumer.saver.save(&mut consumer.lock().machine, &consumer.woken);
