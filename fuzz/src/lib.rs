@@ -1,6 +1,8 @@
 //! What the targets share: a bound on memory, and futures that are never pending.
 //! Not here: what is looked for (`fuzz_targets`).
 
+pub mod stream_model;
+
 use peak_alloc::PeakAlloc;
 use std::{
     future::Future,
