@@ -428,6 +428,9 @@ fn check_filter(stream: &Arc<Stream>, model: &Model, text: &str, from: u64) {
 }
 
 fuzz_target!(|input: Input| {
+    if std::env::var_os("HEADWATER_FUZZ_SHOW").is_some() {
+        eprintln!("{input:#?}");
+    }
     let mut pair = Pair::new(input.config(&input.settings));
     for operation in input.operations.iter().take(OPERATIONS_MAX) {
         match operation {

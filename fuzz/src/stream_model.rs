@@ -169,7 +169,12 @@ impl Model {
         if news.is_empty() {
             return Err("configuration");
         }
+        let mut ids = Vec::new();
         for new in news {
+            if new.message_id.as_ref().is_some_and(|id| ids.contains(&id)) {
+                return Err("duplicate");
+            }
+            ids.extend(&new.message_id);
             if new.message_id.as_ref().is_some_and(|id| self.seen(id, now).is_some()) {
                 return Err("duplicate");
             }
