@@ -1,1 +1,2 @@
-fn main(){}
+//! The JetStream API.
+fn main() {}

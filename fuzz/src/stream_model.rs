@@ -154,7 +154,7 @@ impl Model {
     pub fn append_all(&mut self, news: &[NewMessage], now: Timestamp, fits: bool) -> Verdict {
         let before = self.clone();
         let appended = self.append_each(news, now);
-        let appended = if fits { appended } else { appended.and(Err(FULL)) };
+        let appended = if fits { appended } else { Err(FULL) };
         match appended {
             Ok(()) => self.limit(now),
             Err(_) => *self = before,
@@ -191,13 +191,14 @@ impl Model {
 
     /// Applies steps of a replication up to the first that is refused, and no more than `most`; gives how many.
     pub fn apply(&mut self, steps: &[Step], now: Timestamp, most: usize) -> usize {
-        let mut applied = 0;
+        let (mut applied, mut is_changed) = (0, false);
         for step in steps.iter().take(most) {
             let before = self.clone();
             if step.items.iter().try_for_each(|item| self.apply_item(item, now)).is_err() {
                 *self = before;
                 break;
             }
+            is_changed |= self.last != before.last || step.progress.is_some();
             match &step.progress {
                 Some((key, value)) if value.is_empty() => drop(self.progress.remove(key)),
                 Some((key, value)) => drop(self.progress.insert(key.clone(), value.clone())),
@@ -205,7 +206,7 @@ impl Model {
             }
             applied += 1;
         }
-        if applied > 0 {
+        if is_changed {
             self.limit(now);
         }
         applied
