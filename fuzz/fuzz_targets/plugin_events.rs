@@ -185,7 +185,10 @@ impl Work {
                     assert!(*through > reached, "{event:?}");
                     reached = *through;
                 }
-                (Item::Copy { sequence, time, message }, Event::Message { message: original, .. }) => {
+                (
+                    Item::Copy { sequence, time, message },
+                    Event::Message { message: original, .. },
+                ) => {
                     assert!(self.header.is_none(), "a source gives no sequences");
                     assert_eq!((*sequence, *time), (original.sequence, original.time));
                     assert!(*sequence > reached, "{event:?}");
@@ -219,8 +222,11 @@ impl Work {
         let header = self.header.as_ref().expect("a mirror gives sequences");
         let is_block = original.headers.is_empty()
             || headwater_replication::headers::value(&original.headers, "").is_some()
-            || headwater_replication::headers::rewrite(&original.headers, |_| false, Some(("B", "")))
-                != original.headers;
+            || headwater_replication::headers::rewrite(
+                &original.headers,
+                |_| false,
+                Some(("B", "")),
+            ) != original.headers;
         if !is_block {
             return;
         }
@@ -253,7 +259,8 @@ fn make(input: &Input<'_>) -> Option<(Box<dyn Plugin>, Option<SourceHeader>)> {
             MirrorConfig { name, start_sequence, start_time, filter, ..MirrorConfig::default() };
         return Some((Box::new(Mirror::new(config).ok()?), None));
     }
-    let config = SourceConfig { name, start_sequence, start_time, filter, ..SourceConfig::default() };
+    let config =
+        SourceConfig { name, start_sequence, start_time, filter, ..SourceConfig::default() };
     let header = SourceHeader::new(&config);
     Some((Box::new(Source::new(config).ok()?), Some(header)))
 }

@@ -7,137 +7,21 @@
 use headwater_fuzz::{
     now,
     stream_model::{FULL, Model, Verdict, name},
+    stream_operations::{
+        Expected, FILTERS, Input, New, NewItem, NewStep, Operation, Restart, filter, id, subject,
+    },
 };
 use headwater_storage::{
     Appended, Error, NewMessage, Stream, StreamConfig, Timestamp, Volume, VolumeOptions,
     message::{Expect, Rollup},
-    stream::{Batch, Compression, Discard, Item, Limits, Purge, Step, StorageKind, SyncPolicy},
+    stream::{Batch, Item, Purge, Step, StorageKind},
     testing::SimulatedMachine,
 };
-use libfuzzer_sys::{
-    arbitrary::{self, Arbitrary},
-    fuzz_target,
-};
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use libfuzzer_sys::fuzz_target;
+use std::sync::{Arc, Mutex};
 
 /// Operations of one input.
 const OPERATIONS_MAX: usize = 200;
-const SUBJECTS: [&str; 8] = ["a", "a.1", "a.2", "b.1", "b.1.2", "c", "a.*", ""];
-const FILTERS: [&str; 8] = [">", "a.*", "*.1", "b.>", "a.1", "c", "none", "a.1.>"];
-
-#[derive(Arbitrary, Debug)]
-struct Input {
-    in_memory: bool,
-    syncs_late: bool,
-    first_sequence: u16,
-    dedup_window: Option<u8>,
-    settings: Settings,
-    operations: Vec<Operation>,
-}
-
-/// What can change of a configuration.
-#[derive(Arbitrary, Clone, Debug)]
-struct Settings {
-    messages: Option<u8>,
-    bytes: Option<u16>,
-    age: Option<u8>,
-    subject_messages: Option<u8>,
-    message_bytes: Option<u8>,
-    refuses: bool,
-    refuses_per_subject: bool,
-    compresses: bool,
-    denies_delete: bool,
-    denies_purge: bool,
-    allows_rollup: bool,
-    /// Sealed where it is 0: a sealed stream is not much to look at.
-    is_open: u8,
-}
-
-#[derive(Arbitrary, Debug)]
-struct New {
-    subject: u8,
-    headers: bool,
-    payload: u8,
-    id: Option<u8>,
-    rollup: Option<bool>,
-    expect: Option<Expected>,
-}
-
-/// What an append expects, as the distance from what is right.
-#[derive(Arbitrary, Debug)]
-enum Expected {
-    Last(i8),
-    OfSubject { filter: u8, by: i8 },
-    Id(Option<u8>),
-}
-
-#[derive(Arbitrary, Debug)]
-enum NewItem {
-    Append(New),
-    Copy { above: i8, earlier: u8, new: New },
-    Skip { above: i8 },
-}
-
-#[derive(Arbitrary, Debug)]
-struct NewStep {
-    items: Vec<NewItem>,
-    progress: Option<(u8, Vec<u8>)>,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Operation {
-    Append { new: New, waits: bool },
-    AppendAll(Vec<New>),
-    Apply { steps: Vec<NewStep>, expects: Option<Option<u8>> },
-    Delete(u8),
-    Purge { filter: Option<u8>, before: Option<u8>, keep: Option<u8> },
-    Update(Settings),
-    Advance(u8),
-    KeepHouse,
-    Checkpoint,
-    Restart(Restart),
-    Check { from: u8 },
-}
-
-#[derive(Arbitrary, Debug)]
-enum Restart {
-    Close,
-    Kill(u8),
-    PowerCut(u8),
-}
-
-impl Input {
-    fn config(&self, settings: &Settings) -> StreamConfig {
-        let least = |number: Option<u8>| number.map(|number| u64::from(number).max(1));
-        let limits = Limits {
-            messages: least(settings.messages),
-            bytes: settings.bytes.map(u64::from),
-            age: least(settings.age).map(Duration::from_nanos),
-            messages_per_subject: least(settings.subject_messages.map(|number| number % 8)),
-            message_bytes: settings.message_bytes.map(u32::from),
-        };
-        StreamConfig {
-            name: "s".into(),
-            storage: if self.in_memory { StorageKind::Memory } else { StorageKind::File },
-            limits,
-            discard: if settings.refuses { Discard::New } else { Discard::Old },
-            discard_new_per_subject: settings.refuses_per_subject,
-            dedup_window: Duration::from_nanos(self.dedup_window.unwrap_or(0).into()),
-            compression: if settings.compresses { Compression::Lz4 } else { Compression::None },
-            sync: self.syncs_late.then_some(SyncPolicy::Interval(Duration::from_secs(1))),
-            first_sequence: self.first_sequence.into(),
-            sealed: settings.is_open == 0,
-            deny_delete: settings.denies_delete,
-            deny_purge: settings.denies_purge,
-            allow_rollup: settings.allows_rollup,
-            application: Vec::new(),
-        }
-    }
-}
-
 /// An append that was answered or will be, and what the model says of it.
 type Waiting = (Arc<Mutex<Option<Result<Appended, Error>>>>, Verdict);
 
@@ -151,19 +35,11 @@ struct Pair {
 }
 
 fn options() -> VolumeOptions {
-    VolumeOptions { segment_bytes: 2000, journal_bytes_max: 256 * 1024, ..VolumeOptions::new("unused") }
-}
-
-fn subject(number: u8) -> &'static str {
-    SUBJECTS[usize::from(number) % SUBJECTS.len()]
-}
-
-fn filter(number: u8) -> &'static str {
-    FILTERS[usize::from(number) % FILTERS.len()]
-}
-
-fn id(number: u8) -> Vec<u8> {
-    format!("id {}", number % 8).into_bytes()
+    VolumeOptions {
+        segment_bytes: 2000,
+        journal_bytes_max: 256 * 1024,
+        ..VolumeOptions::new("unused")
+    }
 }
 
 fn verdict(answer: &Result<Appended, Error>) -> Verdict {
@@ -285,7 +161,10 @@ impl Pair {
             (true, false) => self.model.apply(&steps, self.machine.now(), most),
         };
         assert_eq!(outcome.applied, applied, "{refused:?} {steps:?}");
-        assert_eq!(refused.is_some(), applied < steps.len() || !is_right || self.model.config.sealed);
+        assert_eq!(
+            refused.is_some(),
+            applied < steps.len() || !is_right || self.model.config.sealed
+        );
         assert_eq!(outcome.last_sequence, self.model.last);
     }
 
@@ -338,7 +217,9 @@ impl Pair {
         }
         let Self { machine, volume, stream, mut model, .. } = self;
         let machine = match how {
-            Restart::PowerCut(seed) if model.config.sync.is_none() => machine.restart((*seed).into()),
+            Restart::PowerCut(seed) if model.config.sync.is_none() => {
+                machine.restart((*seed).into())
+            }
             Restart::PowerCut(seed) | Restart::Kill(seed) => machine.kill((*seed).into()),
             Restart::Close => {
                 volume.close().expect("a clean close");
@@ -428,9 +309,6 @@ fn check_filter(stream: &Arc<Stream>, model: &Model, text: &str, from: u64) {
 }
 
 fuzz_target!(|input: Input| {
-    if std::env::var_os("HEADWATER_FUZZ_SHOW").is_some() {
-        eprintln!("{input:#?}");
-    }
     let mut pair = Pair::new(input.config(&input.settings));
     for operation in input.operations.iter().take(OPERATIONS_MAX) {
         match operation {

@@ -110,21 +110,30 @@ static VOLUMES: LazyLock<[Files; 3]> = LazyLock::new(|| {
 });
 
 fn options() -> VolumeOptions {
-    VolumeOptions { segment_bytes: 3000, journal_bytes_max: 256 * 1024, ..VolumeOptions::new("unused") }
+    VolumeOptions {
+        segment_bytes: 3000,
+        journal_bytes_max: 256 * 1024,
+        ..VolumeOptions::new("unused")
+    }
 }
 
 fn make(volume: &Volume, name: &str) -> Arc<Stream> {
     let compression = if name == "T" { Compression::Lz4 } else { Compression::None };
     let dedup_window = Duration::from_secs(60);
     let name = name.into();
-    let config =
-        StreamConfig { name, compression, dedup_window, allow_rollup: true, ..StreamConfig::default() };
+    let config = StreamConfig {
+        name,
+        compression,
+        dedup_window,
+        allow_rollup: true,
+        ..StreamConfig::default()
+    };
     now(volume.create_stream(config)).expect("a stream")
 }
 
 /// The work of one number: a message, and now and then something else.
 fn work(stream: &Stream, number: u64) {
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         let key = Some(("key".to_owned(), number.to_le_bytes().to_vec()));
         let step = Step { items: vec![Item::Append(message(number))], progress: key };
         now(stream.apply(Batch { expect_progress: None, steps: vec![step] })).expect("a batch");
@@ -135,7 +144,8 @@ fn work(stream: &Stream, number: u64) {
         10 | 40 => now(stream.delete(number - 5)).expect("a delete"),
         20 | 50 => {
             let filter = Some("a.1".to_owned());
-            now(stream.purge(Purge { filter, before: Some(number - 5), keep: None })).expect("a purge");
+            now(stream.purge(Purge { filter, before: Some(number - 5), keep: None }))
+                .expect("a purge");
         }
         _ => {}
     }
@@ -144,9 +154,13 @@ fn work(stream: &Stream, number: u64) {
 fn message(number: u64) -> NewMessage {
     NewMessage {
         subject: format!("a.{}", number % 3).into(),
-        headers: if number % 5 == 0 { "NATS/1.0\r\nA: b\r\n\r\n".into() } else { "".into() },
+        headers: if number.is_multiple_of(5) {
+            "NATS/1.0\r\nA: b\r\n\r\n".into()
+        } else {
+            "".into()
+        },
         payload: format!("payload {number} ").repeat(number as usize % 20).into(),
-        message_id: (number % 4 == 0).then(|| format!("id {number}").into()),
+        message_id: (number.is_multiple_of(4)).then(|| format!("id {number}").into()),
         ..NewMessage::default()
     }
 }
@@ -155,7 +169,8 @@ fn message(number: u64) -> NewMessage {
 fn at(files: &mut Files, place: Place) -> &mut [u8] {
     let count = files.len().max(1);
     let Some((_, bytes)) = files.get_mut(usize::from(place.file) % count) else { return &mut [] };
-    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 512).min(bytes.len());
+    let used =
+        bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 512).min(bytes.len());
     let start = if used == 0 { 0 } else { place.at as usize % used };
     bytes.get_mut(start..).unwrap_or_default()
 }
@@ -173,7 +188,8 @@ fn change(files: &mut Files, change: &Change) {
             }
         }
         Change::Number { place, number, add, is_long } => {
-            let number = NUMBERS[usize::from(*number) % NUMBERS.len()].wrapping_add_signed((*add).into());
+            let number =
+                NUMBERS[usize::from(*number) % NUMBERS.len()].wrapping_add_signed((*add).into());
             let bytes = number.to_le_bytes();
             put(at(files, *place), if *is_long { &bytes } else { &bytes[..4] });
         }
@@ -227,7 +243,10 @@ fn read_all(volume: &Volume, is_forged: bool) -> Vec<(String, u64, Vec<Message>)
             for message in &messages {
                 let written = self::message(message.sequence);
                 assert!(message.sequence <= MESSAGES, "{message:?} was never written");
-                assert_eq!((&message.subject, &message.payload), (&written.subject, &written.payload));
+                assert_eq!(
+                    (&message.subject, &message.payload),
+                    (&written.subject, &written.payload)
+                );
             }
         }
         all.push((stream.config().name, stream.state().last_sequence, messages));

@@ -82,7 +82,8 @@ impl Model {
 
     /// The sequences whose subject matches.
     pub fn of(&self, filter: &str) -> Vec<u64> {
-        let matching = |(_, message): &(&u64, &Message)| subject::matches(filter, message.subject_str());
+        let matching =
+            |(_, message): &(&u64, &Message)| subject::matches(filter, message.subject_str());
         self.messages.iter().filter(matching).map(|(at, _)| *at).collect()
     }
 

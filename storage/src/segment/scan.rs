@@ -113,7 +113,8 @@ impl Scan {
     /// Bytes from `offset` on, up to `end` at most: those that are held, where a header would fit into them.
     fn window(&mut self, offset: u64, end: u64) -> Result<Bytes> {
         let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
-        let skip = offset.checked_sub(self.chunk_offset).and_then(|skip| usize::try_from(skip).ok());
+        let skip =
+            offset.checked_sub(self.chunk_offset).and_then(|skip| usize::try_from(skip).ok());
         let held = skip.map_or(0, |skip| self.chunk.len().saturating_sub(skip));
         let is_enough = held >= left.min(FRAME_HEADER_BYTES);
         self.bytes(offset, if is_enough { held.min(left) } else { left.min(CHUNK_BYTES) })

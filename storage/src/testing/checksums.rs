@@ -93,7 +93,8 @@ fn seal_segment(id: SegmentId, bytes: &mut [u8]) {
     let (seed, mut offset) = (id.seed(), SEGMENT_HEADER_BYTES);
     while let Some(rest) = bytes.get_mut(offset..).filter(|rest| !rest.is_empty()) {
         // Behind what is no frame the next one may begin at any byte.
-        offset += if FrameHeader::may_begin(rest) { seal_frame(seed, rest).unwrap_or(1) } else { 1 };
+        offset +=
+            if FrameHeader::may_begin(rest) { seal_frame(seed, rest).unwrap_or(1) } else { 1 };
     }
 }
 
@@ -149,7 +150,8 @@ pub(super) fn seal_round(seed: u32, bytes: &mut [u8]) {
             number: SegmentNumber(journal_round::ENTRY_SEGMENT.u64(entries)),
         };
         let is_here = journal_round::ENTRY_FLAGS.u32(entries) & ENTRY_FLAG_IN_SEGMENT == 0;
-        let frame = if is_here { journal_round::ENTRY_FRAME_BYTES.u32(entries) as usize } else { 0 };
+        let frame =
+            if is_here { journal_round::ENTRY_FRAME_BYTES.u32(entries) as usize } else { 0 };
         let rest = entries.get_mut(ENTRY_HEADER_BYTES..).unwrap_or_default();
         let Some((frame, rest)) = rest.split_at_mut_checked(frame) else { break };
         seal_frame(id.seed(), frame);

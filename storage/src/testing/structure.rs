@@ -112,9 +112,7 @@ impl Structure {
             Self::JournalFileHeader => Ok(JournalFileHeader::decode(bytes)?.encode().to_vec()),
             Self::Round => round(bytes),
             Self::Checkpoint => Ok(Checkpoint::decode(bytes)?.encode()),
-            Self::SegmentIndex => {
-                Ok(SegmentIndex::decode(Bytes::copy_from_slice(bytes))?.encode())
-            }
+            Self::SegmentIndex => Ok(SegmentIndex::decode(Bytes::copy_from_slice(bytes))?.encode()),
             Self::Records => records(bytes),
             Self::State => Ok(StateRecord::decode(bytes, usize::MAX)?.encode()),
             Self::Config => {
@@ -146,7 +144,11 @@ fn frame(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     let header = FrameHeader::decode(SEGMENT.seed(), bytes)?;
     let body = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
     let records = header.records(Bytes::copy_from_slice(body))?;
-    assert_eq!(records.len(), header.records_bytes as usize, "a header says how long its records are");
+    assert_eq!(
+        records.len(),
+        header.records_bytes as usize,
+        "a header says how long its records are"
+    );
     Ok([&header.encode(SEGMENT.seed())[..], body].concat())
 }
 
@@ -185,7 +187,8 @@ fn records(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
         encoder.begin(due);
         match record? {
             Record::Message(message) => {
-                let StoredMessage { sequence, time, subject, message_id, headers, payload } = message;
+                let StoredMessage { sequence, time, subject, message_id, headers, payload } =
+                    message;
                 encoder.message(sequence, time, [&subject, &message_id, &headers, &payload]);
                 sequences.push(sequence);
             }
