@@ -27,11 +27,11 @@ pub(crate) const CATALOGUE_LOG: LogId = LogId(0);
 /// Size at which the catalogue begins a segment with all its entries and drops the ones before, in bytes.
 const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of an entry that are decoded at most.
-const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A change of the catalogue.
 #[derive(Debug, Encode, Decode)]
-enum Change {
+pub(crate) enum Change {
     /// A stream is there, with this configuration.
     Put(StoredConfig),
     /// A stream is gone; its files may still be there.

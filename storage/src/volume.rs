@@ -276,13 +276,13 @@ impl Volume {
     }
 
     /// What is below the streams.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn environment_store(&self) -> &LogStore {
         &self.environment.store
     }
 
     /// Does what the housekeeper does over and over, once.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn tick(&self) {
         self.housekeeper.tick(&self.names);
         while self.environment.store.run_once() {}

@@ -28,6 +28,7 @@ pub(super) struct State {
     pub(super) under_way: Vec<UnderWay>,
     pub(super) locked: bool,
     operations: u64,
+    pub(super) bytes_read: u64,
     crash_at: Option<u64>,
     crashed: bool,
     pub(super) fail_sync: bool,
@@ -127,6 +128,7 @@ impl SimulatedDisk {
             under_way: Vec::new(),
             locked: false,
             operations: 0,
+            bytes_read: 0,
             crash_at: None,
             crashed: false,
             fail_sync: false,
@@ -154,6 +156,11 @@ impl SimulatedDisk {
     /// Changes so far.
     pub fn operations(&self) -> u64 {
         self.state().operations
+    }
+
+    /// Bytes read of files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.state().bytes_read
     }
 
     /// A number that two runs share when their changes are the same.
@@ -187,6 +194,31 @@ impl SimulatedDisk {
         let file =
             |(path, node): (&PathBuf, &Node)| matches!(node, Node::File(_)).then(|| path.clone());
         state.live.iter().filter_map(file).collect()
+    }
+
+    /// What a file holds.
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        let Some(Node::File(file)) = state.live.get(path).copied() else { return None };
+        let content = state.content(file).ok()?;
+        let mut bytes = vec![0; usize::try_from(content.len()).ok()?];
+        content.read(&mut bytes, 0);
+        Some(bytes)
+    }
+
+    /// Makes a file what is given, durably, with the directories above it.
+    pub fn put(&self, path: &Path, content: &[u8]) {
+        let mut state = self.state();
+        let number = state.files.len();
+        let mut file = SimulatedContent::default();
+        file.write_durable(content, 0);
+        state.files.push(file);
+        let parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+        let nodes = parents.map(|parent| (parent.to_owned(), Node::Directory));
+        for (path, node) in nodes.chain([(path.to_owned(), Node::File(number))]) {
+            state.live.insert(path.clone(), node);
+            state.durable.insert(path, node);
+        }
     }
 
     /// Flips a bit of a file, as rot on the medium does.

@@ -26,7 +26,7 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
-mod summary;
+pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};

@@ -95,7 +95,11 @@ impl Rebuild {
         log: LogRef,
     ) -> Core {
         let mut core = Core::new(config, incarnation, created, log);
-        core.last_sequence = core.last_sequence.max(self.last_sequence);
+        // Where all records are gone, the segment that took their place says how far they reached.
+        let is_told = self.config.is_some() || self.last_sequence > 0;
+        let active = core.log.segments().last().map_or(0, |segment| segment.base_sequence);
+        let reached = if is_told { self.last_sequence } else { active.saturating_sub(1) };
+        core.last_sequence = core.last_sequence.max(reached);
         core.committed_sequence = core.last_sequence;
         (core.last_time, core.committed_time) = (self.last_time, self.last_time);
         core.last_id = self.last_id;

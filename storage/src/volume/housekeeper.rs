@@ -75,7 +75,7 @@ impl Housekeeper {
     }
 
     /// Looks once at the clock, as the thread does over and over.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn tick(&self, names: &Names) {
         tick(&self.environment, names);
         slow_tick(&self.environment, names);
