@@ -116,10 +116,13 @@ impl Catalogue {
         let log = if logs.contains(&CATALOGUE_LOG) {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
                 match event {
-                    Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
+                    Replay::Frame(_, frame) => replay(&frame, &mut entries, &mut damage),
                     // The catalogue makes no index.
                     Replay::Summary(_) => return Err(Error::Closed),
-                    Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
+                    Replay::Damage { places, .. } => {
+                        damage.extend(places.iter().map(|place| format!("catalogue: {place}")));
+                    }
+                    Replay::Torn(_) => {}
                 }
                 Ok(())
             })?

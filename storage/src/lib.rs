@@ -62,6 +62,7 @@
 //! Not here: sockets, accounts, the JSON API, and where a message came from.
 
 mod catalogue;
+mod damage;
 mod disk;
 pub mod error;
 mod format;
@@ -78,6 +79,7 @@ pub mod testing;
 pub mod time;
 pub mod volume;
 
+pub use damage::DamagedBytes;
 pub use error::{Error, Result};
 pub use message::{Message, NewMessage};
 pub use stream::{Appended, Stream, StreamConfig, StreamState, Tail};

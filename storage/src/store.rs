@@ -4,10 +4,10 @@
 //! Not here: names of streams and what their records mean (`volume`, `stream`).
 
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::Disk,
     format::{
-        checkpoint::LogEnd,
+        checkpoint::{JournalPlace, LogEnd},
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
@@ -72,8 +72,10 @@ pub(crate) struct LogStoreReport {
     pub(crate) unclean: bool,
     /// Journal rounds replayed.
     pub(crate) rounds_replayed: u64,
-    /// Damage of journal and checkpoint, a sentence each, with file and offset. Damage of a log is told by `open_log`.
-    pub(crate) damage: Vec<String>,
+    /// Damage of journal and checkpoint. Damage of a log is told by `open_log`.
+    pub(crate) damage: Vec<DamagedBytes>,
+    /// Where the journal ended; `None` where its start was not known.
+    pub(crate) journal_end: Option<JournalPlace>,
 }
 
 /// An open store.
@@ -105,6 +107,7 @@ impl LogStore {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
             damage: if fresh { Vec::new() } else { redone.damage.clone() },
+            journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
         store.checkpointer.run(false)?;

@@ -99,9 +99,10 @@ fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life
         let mut frames: Vec<FrameBody> = Vec::new();
         let log = store.open_log(id, log_options(*number), &mut |event| {
             match event {
-                Replay::Frame(body) => frames.push(body),
+                Replay::Frame(_, body) => frames.push(body),
                 Replay::Summary(_) => panic!("nobody made an index"),
-                Replay::Damage { what, .. } => damage.push(what),
+                Replay::Torn(_) => {}
+                Replay::Damage { places, .. } => damage.extend(places),
             }
             Ok(())
         })?;

@@ -128,7 +128,7 @@ impl Volume {
         let mut report = RecoveryReport {
             unclean: found.unclean,
             rounds_replayed: found.rounds_replayed,
-            damage: found.damage,
+            damage: found.damage.iter().map(ToString::to_string).collect(),
             unreadable_streams: Vec::new(),
         };
         report.damage.extend(damage);

@@ -5,11 +5,11 @@
 //! Not here: how a segment is read (`segment::scan`).
 
 use super::{
-    FileLog, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
+    FileLog, FoundFrame, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
     write::Writing,
 };
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     format::{
         checkpoint::LogEnd,
         segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
@@ -222,12 +222,10 @@ impl<'a> Opening<'a> {
                     FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
                 table.push(place, header.end_position(), header.last_time);
                 expected = header.end_position();
-                report.frame(FrameBody {
-                    base_position: header.base_position,
-                    base_sequence: header.base_sequence,
-                    count: header.count,
-                    records,
-                })
+                let (base_position, base_sequence) = (header.base_position, header.base_sequence);
+                let count = header.count;
+                let body = FrameBody { base_position, base_sequence, count, records };
+                report.frame(FoundFrame { segment: file.id(), offset, header }, body)
             }
             ScanEvent::Damage { offset, bytes, end_position, header, what } => {
                 if let Some(header) = header {
@@ -250,8 +248,12 @@ impl<'a> Opening<'a> {
         let Some((file, end)) = &self.last else { return Ok(false) };
         let Some(why) = end.torn.filter(|_| !self.foreign) else { return Ok(false) };
         let path = file.path();
-        tracing::info!(path = %path.display(), offset = end.offset, why, "torn end is cut");
         let opened = file.file()?;
+        let len = opened
+            .len()
+            .map_err(|error| Error::io(format!("length of {}", path.display()), error))?;
+        let bytes = len.saturating_sub(end.offset);
+        self.report.torn(DamagedBytes::new(&path, end.offset, bytes, why))?;
         opened
             .truncate(end.offset)
             .map_err(|error| Error::io(format!("truncate {}", path.display()), error))?;
@@ -264,10 +266,11 @@ impl<'a> Opening<'a> {
     }
 
     /// Removes segments in which nothing was acknowledged.
-    fn discard(&self, numbers: &[SegmentNumber]) -> Result<()> {
+    fn discard(&mut self, numbers: &[SegmentNumber]) -> Result<()> {
         for number in numbers.iter().rev() {
             let path = crate::segment::segment_path(SegmentId { log: self.id, number: *number });
-            tracing::info!(path = %path.display(), "segment without acknowledged frames is removed");
+            let what = "segment without acknowledged frames";
+            self.report.torn(DamagedBytes::file(&path, what))?;
             self.shared
                 .disk
                 .remove_file(&path)

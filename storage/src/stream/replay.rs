@@ -58,11 +58,12 @@ impl Rebuild {
     /// Takes the next frame or damage.
     pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
         match event {
-            Replay::Frame(frame) => self.frame(&frame),
+            Replay::Frame(_, frame) => self.frame(&frame),
             Replay::Summary(bytes) => return self.summary(&bytes),
-            Replay::Damage { from_sequence, to_sequence, bytes, what } => {
-                self.lost.bytes += bytes;
-                self.damage.push(what);
+            Replay::Torn(_) => {}
+            Replay::Damage { from_sequence, to_sequence, places } => {
+                self.lost.bytes += places.iter().map(|place| place.bytes).sum::<u64>();
+                self.damage.extend(places.iter().map(ToString::to_string));
                 let from = from_sequence.max(self.last_sequence + 1);
                 if let Some(to) = to_sequence
                     && to > from
