@@ -2,7 +2,7 @@
 //! after it; every acknowledged record is there afterwards, in order and byte for byte, and nothing that was not appended.
 
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     disk::{Disk, Random, SimulatedDisk},
     log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
     store::{CommitMode, LogOptions, LogStore, LogStoreOptions},
@@ -84,7 +84,7 @@ fn listened(log: LogRef) -> OpenLog {
 }
 
 /// Opens everything and compares it with the model; damage is given back.
-fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life, Vec<String>)> {
+fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life, Vec<DamagedBytes>)> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let (store, report) = LogStore::open(disk, store_options())?;
     let mut damage = report.damage;
