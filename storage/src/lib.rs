@@ -70,6 +70,7 @@ mod journal;
 pub mod limits;
 mod log;
 pub mod message;
+pub mod offline;
 mod segment;
 mod store;
 pub mod stream;

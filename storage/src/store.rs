@@ -27,6 +27,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Locked while a process has the volume open.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 /// Size of a journal file unless told otherwise, in bytes.
 pub(crate) const JOURNAL_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Smallest size of a journal file, in bytes: some rounds must fit.
@@ -383,9 +385,9 @@ fn names(disk: &Arc<dyn Disk>) -> Result<Vec<String>> {
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
-    disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
-        _ => Error::io("lock LOCK", error),
+    disk.lock(Path::new(LOCK_FILE)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(LOCK_FILE.into()),
+        _ => Error::io(format!("lock {LOCK_FILE}"), error),
     })
 }
 

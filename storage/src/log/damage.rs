@@ -5,7 +5,9 @@
 
 use super::{FoundFrame, FrameBody, Position, Replay};
 use crate::{
-    DamagedBytes, Result, format::segment_index::SegmentIndex, segment::SegmentFile,
+    DamagedBytes, Result,
+    format::{segment_header::SEGMENT_HEADER_BYTES, segment_index::SegmentIndex},
+    segment::{SegmentFile, segment_path},
 };
 
 /// Damage whose end is not known yet.
@@ -28,6 +30,8 @@ pub(super) struct DamageReport<'a> {
     /// What comes next has no sequence below this one.
     least_sequence: u64,
     next_position: Position,
+    /// Nothing was told yet.
+    is_first: bool,
 }
 
 impl<'a> DamageReport<'a> {
@@ -38,6 +42,7 @@ impl<'a> DamageReport<'a> {
             next_sequence: 0,
             least_sequence: 0,
             next_position: Position(0),
+            is_first: true,
         }
     }
 
@@ -55,6 +60,15 @@ impl<'a> DamageReport<'a> {
 
     /// Tells a good frame, after the damage before it.
     pub(super) fn frame(&mut self, found: FoundFrame, body: FrameBody) -> Result<()> {
+        if let Some(pending) = &mut self.pending
+            && self.is_first
+            && found.offset == SEGMENT_HEADER_BYTES as u64
+            && matches!(&pending.places[..], [place] if place.path == segment_path(found.segment))
+        {
+            // Of the oldest segment nothing but its header is damaged: what was before it went long ago.
+            pending.from_sequence = body.base_sequence;
+        }
+        self.is_first = false;
         self.before_sequence(body.base_sequence)?;
         self.next_position = Position(body.base_position.0 + u64::from(body.count));
         // A record is one message at most, and none at least.
@@ -67,6 +81,7 @@ impl<'a> DamageReport<'a> {
     pub(super) fn summary(&mut self, index: &SegmentIndex, base_sequence: u64) -> Result<()> {
         self.before_sequence(base_sequence)?;
         (self.replay)(Replay::Summary(index.owner.clone()))?;
+        self.is_first = false;
         self.next_position = index.end_position;
         let last = index.frames.last();
         self.next_sequence = last.map_or(base_sequence, |last| {

@@ -9,17 +9,20 @@ mod memory_budget;
 mod memory_log;
 mod open;
 mod rewrite;
+mod waiter;
 mod write;
 
 pub(crate) use file_log::FileLog;
 pub(crate) use memory_budget::MemoryBudget;
 pub(crate) use memory_log::MemoryLog;
 pub(crate) use open::Opening;
+pub(crate) use waiter::Waiter;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 
 use crate::{
     DamagedBytes, Error, Result, Timestamp,
     format::{frame::FrameHeader, segment_header::SegmentId},
+    segment::segment_path,
     stream::Compression,
 };
 use bytes::Bytes;
@@ -75,6 +78,14 @@ pub(crate) struct FoundFrame {
     pub(crate) offset: u64,
     /// Its header.
     pub(crate) header: FrameHeader,
+}
+
+impl FoundFrame {
+    /// Its records are not what they should be, though its checksums are right.
+    pub(crate) fn damaged(&self, what: &str) -> DamagedBytes {
+        let bytes = self.header.frame_bytes();
+        DamagedBytes::new(&segment_path(self.segment), self.offset, bytes, what)
+    }
 }
 
 /// A frame that takes the place of others when a segment is written again.

@@ -21,7 +21,10 @@ use crate::{
     },
     store::LogOptions,
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
+
+/// So many missing segments in a row are named at most.
+const MISSING_NAMED_MAX: usize = 1000;
 
 /// A log that is being opened.
 pub(crate) struct Opening<'a> {
@@ -131,7 +134,9 @@ impl<'a> Opening<'a> {
             }
         }
         if !follows {
-            self.report.damage("segments are missing", &file, 0, 0);
+            let before = self.last.as_ref().map(|(before, _)| before.id().number.0 + 1);
+            let from = before.or(self.kept_from.map(|kept| kept.0)).unwrap_or(number.0);
+            self.note_missing(from..number.0);
         }
         self.foreign = header == Err(ANOTHER_SEGMENT);
         self.begin(&file, header, first);
@@ -298,10 +303,19 @@ impl<'a> Opening<'a> {
         if last.is_some_and(|last| last >= end.segment) {
             return false;
         }
-        let id = SegmentId { log: self.id, number: end.segment };
-        let file = SegmentFile::existing(&self.shared.disk, id);
-        self.report.damage("segments are missing", &file, 0, 0);
+        let kept = self.kept_from.map_or(end.segment.0, |kept| kept.0.min(end.segment.0));
+        let from = last.map_or(kept, |last| last.0 + 1);
+        self.note_missing(from..end.segment.0 + 1);
         true
+    }
+
+    /// Names segments that are missing.
+    fn note_missing(&mut self, numbers: Range<u64>) {
+        for number in numbers.take(MISSING_NAMED_MAX) {
+            let id = SegmentId { log: self.id, number: SegmentNumber(number) };
+            let file = SegmentFile::existing(&self.shared.disk, id);
+            self.report.damage("the segment is missing", &file, 0, 0);
+        }
     }
 
     /// A segment to write to, where there is none, or none that can be written to.

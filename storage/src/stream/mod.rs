@@ -26,7 +26,7 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
-mod summary;
+pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
@@ -34,6 +34,7 @@ pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
 pub(crate) use index::SequenceSet;
+pub(crate) use limit::joined;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,

@@ -82,6 +82,21 @@ impl Rebuild {
         std::mem::take(&mut self.damage)
     }
 
+    /// What damage took of the messages so far.
+    pub(crate) fn lost(&self) -> &Lost {
+        &self.lost
+    }
+
+    /// Highest sequence given out so far.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// The messages that are held so far.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
     /// The configuration that the log itself has, where one was read.
     pub(crate) fn config(&self) -> Option<&StoredConfig> {
         self.config.as_ref()
