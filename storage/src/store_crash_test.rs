@@ -84,7 +84,11 @@ fn listened(log: LogRef) -> OpenLog {
 }
 
 /// Opens everything and compares it with the model; damage is given back.
-fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life, Vec<DamagedBytes>)> {
+fn open(
+    disk: &SimulatedDisk,
+    models: &mut Models,
+    strict: bool,
+) -> Result<(Life, Vec<DamagedBytes>)> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let (store, report) = LogStore::open(disk, store_options())?;
     let mut damage = report.damage;

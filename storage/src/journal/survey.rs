@@ -59,9 +59,8 @@ pub(crate) fn survey(
     for found in find_rounds(&files, seed)? {
         let Some(file) = files.get(found.file) else { continue };
         let header = &found.header;
-        let is_end = end.is_some_and(|end| {
-            (end.use_number, end.round) == (header.use_number, header.round)
-        });
+        let is_end =
+            end.is_some_and(|end| (end.use_number, end.round) == (header.use_number, header.round));
         if file.body(header, found.offset)?.is_none() {
             let what = format!("checksum of round {} does not match", header.round);
             let path = journal_path(file.number);

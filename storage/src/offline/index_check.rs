@@ -83,11 +83,13 @@ impl SegmentWalk {
             Ok(summary) => summary,
             Err(what) => return Ok(spare(&path, &bytes, what)),
         };
-        if !is_damaged && let Some(expected) = self.expected(crc) && expected != bytes {
+        if !is_damaged
+            && let Some(expected) = self.expected(crc)
+            && expected != bytes
+        {
             let len = bytes.len() as u64;
             let what = "the index fits its segment and says something else";
-            let finding =
-                Finding::at(Verdict::Damage, DamagedBytes::new(&path, 0, len, what));
+            let finding = Finding::at(Verdict::Damage, DamagedBytes::new(&path, 0, len, what));
             return Ok(CheckedIndex { bytes: len, finding: Some(finding), summary: None });
         }
         let summary = Some((index, summary));

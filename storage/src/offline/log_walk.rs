@@ -108,8 +108,7 @@ impl LogWalk<'_> {
             Replay::Torn(torn) => self.findings.push(Finding::at(Verdict::Torn, torn)),
             Replay::Damage { from_sequence, to_sequence, places } => {
                 let known = self.rebuild.lost().sequences.len();
-                let damage =
-                    Replay::Damage { from_sequence, to_sequence, places: places.clone() };
+                let damage = Replay::Damage { from_sequence, to_sequence, places: places.clone() };
                 self.rebuild.event(damage)?;
                 self.rebuild.damage();
                 let mut finding = Finding {
@@ -230,7 +229,12 @@ impl LogWalk<'_> {
         let Ok(messages) = summary.messages() else { return };
         let held: Vec<u64> = messages.iter().map(|noted| noted.sequence).collect();
         let first = index.frames.first().map_or(0, |frame| frame.base_sequence);
+        let path = segment_path(index.id);
         for finding in self.findings.iter_mut().filter(|finding| !finding.lost.is_empty()) {
+            if finding.places.first().is_some_and(|place| place.path == path) {
+                // It begins in this segment: nothing that was before is lost with it.
+                take_out(&mut finding.lost, (0, first.saturating_sub(1)));
+            }
             keep_only(&mut finding.lost, (first, summary.last_sequence), &held);
         }
         self.removed(&Ranges::from_slice(&summary.removed));

@@ -76,7 +76,8 @@ impl OfflineVolume {
                 return Err(Error::NotNew(target.display().to_string()));
             }
         }
-        self.salvage_to(open_directory(target, DiskMethod::Auto)?, segment_bytes, progress)
+        let disk = open_directory(target, DiskMethod::Auto)?;
+        self.salvage_to(disk, segment_bytes, JOURNAL_FILE_BYTES, progress)
     }
 
     /// Same, to an empty disk.
@@ -84,12 +85,13 @@ impl OfflineVolume {
         &self,
         disk: Arc<dyn Disk>,
         segment_bytes: u64,
+        journal_file_bytes: u64,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Salvage> {
         let (survey, logs) = self.survey_logs(progress)?;
         let options = LogStoreOptions {
             journal_bytes_max: VolumeOptions::new("").journal_bytes_max,
-            journal_file_bytes: JOURNAL_FILE_BYTES,
+            journal_file_bytes,
             mode: CommitMode::default(),
         };
         let (store, _) = LogStore::open(Arc::clone(&disk), options)?;
@@ -120,9 +122,8 @@ impl OfflineVolume {
             }
             salvage.streams.push(SalvagedStream { is_new, ..salvaged(log, config) });
         }
-        let is_found = |entry: &StoredConfig| {
-            logs.iter().any(|log| log.walked.id.0 == entry.incarnation().0)
-        };
+        let is_found =
+            |entry: &StoredConfig| logs.iter().any(|log| log.walked.id.0 == entry.incarnation().0);
         for entry in self.entries.iter().filter(|entry| !is_found(entry)) {
             target.make(entry)?;
             salvage.streams.push(SalvagedStream {
@@ -142,7 +143,8 @@ impl OfflineVolume {
             return Err(Error::Damaged { place, what });
         }
         for stream in &mut salvage.streams {
-            let copied = salvage.copy.logs.iter().find(|log| log.stream.as_ref() == Some(&stream.name));
+            let copied =
+                salvage.copy.logs.iter().find(|log| log.stream.as_ref() == Some(&stream.name));
             stream.messages = copied.map_or(0, |log| log.messages);
         }
         Ok(salvage)

@@ -121,7 +121,8 @@ impl OfflineVolume {
             true => JournalSurvey::default(),
             false => survey(&self.below, &self.slots, self.report.journal_end, examined)?,
         };
-        let JournalSurvey { files, bytes, rounds, needed_rounds, needed_bytes, torn, spare } = found;
+        let JournalSurvey { files, bytes, rounds, needed_rounds, needed_bytes, torn, spare } =
+            found;
         result.journal = JournalFigures { files, bytes, rounds, needed_rounds, needed_bytes };
         let is_named = |place: &DamagedBytes| {
             damage.iter().any(|d| (&d.path, d.offset) == (&place.path, place.offset))
