@@ -92,6 +92,8 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     };
     let Some(volume) = redone.volume else {
         // No file says whose it is: a new volume, or one that lost everything but its logs.
+        let what = "no journal file and no checkpoint can be read";
+        redone.damage.push(DamagedBytes::file(Path::new(JOURNAL_DIRECTORY), what));
         take_all_for_durable(disk, &BTreeMap::new(), &mut redone)?;
         (redone.next_use, redone.next_round) = (USES_PER_OPENING, 1);
         return Ok(redone);

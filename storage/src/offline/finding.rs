@@ -9,9 +9,9 @@ pub enum Verdict {
     Damage,
     /// The end of something that a crash cut short. It was never acknowledged; the next start cuts it off.
     Torn,
-    /// Something is not whole that nothing depends on: an index, which is made again; a round of the journal that is not
-    /// needed any more; the other one of the two checkpoints. A crash may leave it so, and nobody can tell that from
-    /// damage.
+    /// Something is not as it should be that nothing depends on: an index, which is made again; a round of the journal that
+    /// is not needed any more; the other one of the two checkpoints; a file that is none of the volume's. A crash may leave
+    /// it so, and nobody can tell that from damage.
     Spare,
 }
 

@@ -115,12 +115,13 @@ impl OfflineVolume {
                     continue;
                 }
             };
-            let is_new = log.walked.figures.frames == 0 && !log.walked.is_whole();
+            let salvaged = salvaged(log, config);
+            let is_new = log.walked.figures.frames == 0 && salvaged.end_is_unknown;
             match is_new {
                 true => target.make(config)?,
                 false => self.copy(log, config, &mut target, &mut examined)?,
             }
-            salvage.streams.push(SalvagedStream { is_new, ..salvaged(log, config) });
+            salvage.streams.push(SalvagedStream { is_new, ..salvaged });
         }
         let is_found =
             |entry: &StoredConfig| logs.iter().any(|log| log.walked.id.0 == entry.incarnation().0);

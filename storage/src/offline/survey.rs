@@ -183,9 +183,9 @@ impl OfflineVolume {
                     (LogKind::Unknown, None)
                 }
                 LogOwner::Stray(config) => {
-                    // A catalogue that is whole never had it: then its creation was not acknowledged.
+                    // Where the catalogue is whole, it never had it: its creation was not acknowledged.
                     let what = "the catalogue lacks the stream; it is taken up from its log";
-                    note(Verdict::Torn, what.into());
+                    note(Verdict::Spare, what.into());
                     (LogKind::Stray, Some(config))
                 }
                 LogOwner::Removed => {
