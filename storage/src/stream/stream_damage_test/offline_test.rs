@@ -136,8 +136,8 @@ fn every_flipped_byte_is_named() {
                 });
                 let is_covered = is_covered(file, bytes, at).unwrap_or(named.is_some());
                 assert_eq!(named.is_some(), is_covered, "{:?}", survey.findings);
-                if damage.is_of("seg") && named.is_some() {
-                    assert_eq!(named.unwrap().verdict, Verdict::Damage);
+                if let Some(named) = named.filter(|_| damage.is_of("seg")) {
+                    assert_eq!(named.verdict, Verdict::Damage);
                 }
                 if damage.is_of("idx") {
                     assert!(!survey.is_damaged(), "{:?}", survey.findings);
@@ -191,6 +191,18 @@ fn damage_is_named_where_a_start_names_it() {
             }
         }
     }
+}
+
+#[test]
+fn logs_without_journal_and_checkpoints_are_said() {
+    let rest = rest(first_seed() + 55, End::Closed);
+    let disk = rest.copy();
+    for path in disk.paths().iter().filter(|path| !path.starts_with("logs")) {
+        disk.remove_file(path).unwrap();
+    }
+    let survey = survey(&disk);
+    assert!(survey.is_damaged(), "{:?}", survey.findings);
+    check_salvage(&rest, &disk, Allowed::default(), true);
 }
 
 fn salvage(disk: &SimulatedDisk) -> (Salvage, SimulatedDisk) {
@@ -300,9 +312,11 @@ fn with_indexes_the_list_of_what_is_lost_is_exact() {
                 continue;
             }
             let len = rest.now[file].len();
-            for _ in 0..6 {
+            for number in 0..7 {
                 let at = random.below(len as u64) as usize;
                 let damage = match random.below(4) {
+                    // The header alone, which no message is lost with.
+                    _ if number == 6 => Damage::Flip { file: file.clone(), at: 10, with: 1 },
                     0 => Damage::Remove(vec![file.clone()]),
                     1 => Damage::Cut { file: file.clone(), at },
                     2 => Damage::Zero { file: file.clone(), at, len: 300 },
