@@ -34,6 +34,7 @@ pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
 pub(crate) use index::SequenceSet;
+pub(crate) use limit::joined;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,

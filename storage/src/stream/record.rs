@@ -214,6 +214,11 @@ impl Records {
         Self { bytes: frame.records.clone(), due: frame.base_sequence, left: frame.count }
     }
 
+    /// Bytes of the records that are left.
+    pub(crate) fn left_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Passes over records until the next one is the message with this sequence, or one behind it.
     pub(crate) fn seek(&mut self, sequence: u64) {
         while self.left > 0 {
