@@ -8,6 +8,7 @@ use crate::{
     Error, Result, Timestamp,
     log::{FoundFrame, FrameBody, Group, LogRef, Position, Replay, SegmentNumber, Waiter},
     stream::{
+        limit::joined,
         record::{Encoder, Ranges, Record, Records},
         stored::{StateRecord, StoredConfig},
         summary::Summary,
@@ -190,7 +191,7 @@ impl<'a> Copy<'a> {
             let seen = std::mem::take(&mut self.of_segment);
             let mut removed = Ranges::from_slice(&note.removed);
             removed.extend(seen.into_iter().filter(|at| !is_held(at)).map(|at| (at, at)));
-            let removed = crate::stream::joined(removed);
+            let removed = joined(removed);
             if !removed.is_empty() {
                 self.encoder.remove(&removed);
             }

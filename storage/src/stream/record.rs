@@ -6,7 +6,7 @@
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
 use super::{
-    SequenceSet,
+    index::SequenceSet,
     stored::{StateRecord, StoredConfig},
 };
 use crate::{Timestamp, format::NUMBER_MAX, limits, log::FrameBody};
