@@ -105,6 +105,12 @@ impl LogStore {
         let logs: Vec<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
         redone.ends.retain(|id, _| logs.contains(id));
         redone.firsts.retain(|id, _| logs.contains(id));
+        if read.checkpoint.is_some() {
+            // A log that is younger than the checkpoint has given up no segment.
+            for id in redone.ends.keys() {
+                redone.firsts.entry(*id).or_insert(SegmentNumber(0));
+            }
+        }
         let report = LogStoreReport {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
@@ -124,7 +130,7 @@ impl LogStore {
         lock: Box<dyn Send + Sync>,
         unclean: bool,
     ) -> Result<Self> {
-        let volume = redone.volume.unwrap_or_else(rand::random);
+        let volume = redone.volume.unwrap_or_else(|| disk.random());
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
         let slots = Slots::open(disk.as_ref(), generation)?;
         let (commands, commands_end) = unbounded();
@@ -324,6 +330,12 @@ impl LogStore {
     /// Why the store takes no appends, if it does not.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.shared.failure()
+    }
+
+    /// The name of a log to be made.
+    pub(crate) fn new_id(&self) -> LogId {
+        // 0 is the catalogue's log.
+        LogId(self.shared.disk.random().max(1))
     }
 
     /// The method of writing in use, in words.

@@ -189,16 +189,20 @@ impl Volume {
         Ok(stream)
     }
 
+    fn new_incarnation(&self) -> Incarnation {
+        Incarnation(self.environment.store.new_id().0)
+    }
+
     fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
         let environment = &self.environment;
         let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory), message_sequences));
-        let core = Core::new(config, new_incarnation(), environment.now(), log);
+        let core = Core::new(config, self.new_incarnation(), environment.now(), log);
         Stream::new(environment, core)
     }
 
     async fn create_in_files(&self, config: StreamConfig) -> Result<Arc<Stream>> {
         let environment = Arc::clone(&self.environment);
-        let incarnation = new_incarnation();
+        let incarnation = self.new_incarnation();
         let id = LogId(incarnation.0);
         let options = log_options(&config, environment.sync, environment.segment_bytes);
         let log = self
@@ -214,6 +218,10 @@ impl Volume {
             environment.catalogue.put(stored)?.wait(&environment).await
         };
         if let Err(error) = made.await {
+            // After a failed write nobody knows whether the catalogue has it: the next opening decides.
+            if environment.store.failure().is_some() {
+                return Err(error);
+            }
             let remove = move |environment: &Environment| environment.store.remove_log(id);
             if let Err(error) = self.housekeeper.run(remove).await? {
                 tracing::warn!(%error, "the log of a stream that could not be made stays");

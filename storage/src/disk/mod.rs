@@ -12,6 +12,8 @@ mod posix;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
 #[cfg(any(test, feature = "testing"))]
+mod simulated_damage;
+#[cfg(any(test, feature = "testing"))]
 mod simulated_file;
 #[cfg(any(test, feature = "testing"))]
 mod simulated_io;
@@ -50,6 +52,10 @@ pub(crate) enum OpenMode {
 pub(crate) trait Disk: Send + Sync + Debug {
     /// The method of synced writes, in words.
     fn method(&self) -> String;
+    /// A number that never comes again, for the name of something new.
+    fn random(&self) -> u128 {
+        rand::random()
+    }
     /// Makes a directory; it may exist. Its parent exists.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory, sorted.

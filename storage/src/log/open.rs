@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     DamagedBytes, Error, Result,
+    disk::DiskFile,
     format::{
         checkpoint::LogEnd,
         segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
@@ -25,6 +26,9 @@ use std::{ops::Range, sync::Arc};
 
 /// So many missing segments in a row are named at most.
 const MISSING_NAMED_MAX: usize = 1000;
+
+/// Bytes that are written again at a time.
+const WRITE_AGAIN_BYTES: usize = 1024 * 1024;
 
 /// A log that is being opened.
 pub(crate) struct Opening<'a> {
@@ -141,6 +145,11 @@ impl<'a> Opening<'a> {
         self.foreign = header == Err(ANOTHER_SEGMENT);
         self.begin(&file, header, first);
         if len > floor {
+            if self.shared.unclean {
+                write_again(&opened, floor, len).map_err(|error| {
+                    Error::io(format!("write {} again", file.path().display()), error)
+                })?;
+            }
             opened.sync().map_err(|error| {
                 let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
                 self.shared.fail(&failed);
@@ -341,4 +350,21 @@ impl<'a> Opening<'a> {
         self.table.push_segment(frames);
         Ok(Writing::new(file, SEGMENT_HEADER_BYTES as u64, position))
     }
+}
+
+/// Writes what lies behind the last checkpoint once more: after a failed sync of an earlier process the system may show
+/// pages that it will never write, and say that it has nothing to sync.
+fn write_again(file: &Arc<dyn DiskFile>, from: u64, to: u64) -> std::io::Result<()> {
+    let mut chunk =
+        vec![0; WRITE_AGAIN_BYTES.min(usize::try_from(to - from).unwrap_or(usize::MAX))];
+    let mut at = from;
+    while at < to {
+        let count = file.read_at(&mut chunk, at)?;
+        if count == 0 {
+            break;
+        }
+        file.write_at(chunk.get(..count).unwrap_or_default(), at)?;
+        at += count as u64;
+    }
+    Ok(())
 }

@@ -69,7 +69,12 @@ impl Rebuild {
                     && to > from
                 {
                     self.lost.sequences.push((from, to - 1));
-                    self.last_sequence = to - 1;
+                }
+                // The state that told of earlier sequences may be what was lost: what comes next says how many there were.
+                if let Some(last) = to_sequence.map(|to| to.saturating_sub(1))
+                    && last > self.last_sequence
+                {
+                    self.last_sequence = last;
                     self.last_id.clear();
                 }
             }

@@ -9,6 +9,7 @@ mod segment_scan;
 mod simulated_machine;
 mod structure;
 mod synced_writes;
+mod volumes;
 
 pub use crate::disk::SimulatedDisk;
 pub use checksums::repair_checksums;
@@ -18,3 +19,4 @@ pub use segment_scan::{ScannedSegment, scan_segment};
 pub use simulated_machine::SimulatedMachine;
 pub use structure::Structure;
 pub use synced_writes::SyncedWrites;
+pub use volumes::{commit, keep_house, open_volume};

@@ -2,8 +2,12 @@
 //! does the work, so the same calls give the same disk.
 //! Not here: the disk and its faults (`disk::simulated`).
 
-use super::{SimulatedDisk, checksums::repair_checksums};
-use crate::{Result, Timestamp, Volume, VolumeOptions, store::CommitMode};
+use super::{
+    SimulatedDisk,
+    checksums::repair_checksums,
+    volumes::{self, open_volume},
+};
+use crate::{Result, Timestamp, Volume, VolumeOptions};
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -46,13 +50,7 @@ impl SimulatedMachine {
     /// Opens the volume on its disk. Of the options the directory and the method are not looked at.
     pub fn open(&self, options: &VolumeOptions) -> Result<Volume> {
         let machine = self.clone();
-        Volume::open_on(
-            Arc::new(self.disk.clone()),
-            options,
-            CommitMode::Manual,
-            Arc::new(move || machine.now()),
-            JOURNAL_FILE_BYTES,
-        )
+        open_volume(&self.disk, options, JOURNAL_FILE_BYTES, move || machine.now())
     }
 
     /// Takes the power off, and on again: of what was not synced any part survives.
@@ -67,12 +65,12 @@ impl SimulatedMachine {
 
     /// Commits what was appended to a volume of it.
     pub fn commit(volume: &Volume) {
-        while volume.environment_store().run_once() {}
+        while volumes::commit(volume) {}
     }
 
     /// Does once what the housekeeper of a volume does over and over, and commits it.
     pub fn keep_house(volume: &Volume) {
-        volume.tick();
+        volumes::keep_house(volume);
     }
 
     /// Every file of the disk with its content, sorted by path.

@@ -120,6 +120,10 @@ fn tick(environment: &Environment, names: &Names) {
 
 fn slow_tick(environment: &Environment, names: &Names) {
     let now = environment.now();
+    match environment.catalogue.recover(&environment.store) {
+        Ok(()) | Err(Error::Busy) => {}
+        Err(error) => tracing::warn!(%error, "the catalogue without room stays read-only"),
+    }
     let mut is_spent = false;
     for stream in all_streams(names) {
         if !is_spent {

@@ -93,6 +93,7 @@ fn open_stream(
         }),
         Err(error) => Err(error),
     };
+    let is_noted = rebuild.config().is_none_or(|noted| noted == stored);
     let damage = rebuild.damage();
     report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
     let name = config.name.clone();
@@ -100,6 +101,10 @@ fn open_stream(
         let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
         let stream = Stream::new(environment, core);
         stream.begin(now)?;
+        if !is_noted {
+            // A crash came between the catalogue and the log: should the catalogue be damaged, the log knows it too.
+            stream.note_config()?;
+        }
         Ok(stream)
     });
     match opened {
