@@ -6,8 +6,9 @@
 //! Not here: the streams' own logs (`volume`).
 
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
+    segment::log_directory,
     store::{LogOptions, LogStore},
     stream::{
         Compression, SyncPolicy,
@@ -93,6 +94,14 @@ pub(crate) struct Submitted {
 }
 
 impl Submitted {
+    /// Waits until it is durable, blocking the thread.
+    pub(crate) fn wait_blocking(self) -> Result<()> {
+        match self.answer.blocking_recv().map_err(|_| Error::Closed)? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until it is durable.
     pub(crate) async fn wait(self, environment: &Environment) -> Result<()> {
         match environment.wait(self.answer).await? {
@@ -103,8 +112,11 @@ impl Submitted {
 }
 
 impl Catalogue {
-    /// Opens the catalogue, making it where there is none. Gives what damage took, a sentence each.
-    pub(crate) fn open(store: &LogStore, segment_bytes: u64) -> Result<(Arc<Self>, Vec<String>)> {
+    /// Opens the catalogue, making it where there is none. Gives what damage took.
+    pub(crate) fn open(
+        store: &LogStore,
+        segment_bytes: u64,
+    ) -> Result<(Arc<Self>, Vec<DamagedBytes>)> {
         let options = LogOptions {
             compression: Compression::None,
             sync: SyncPolicy::Always,
@@ -116,16 +128,20 @@ impl Catalogue {
         let log = if logs.contains(&CATALOGUE_LOG) {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
                 match event {
-                    Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
+                    Replay::Frame(found, frame) => {
+                        replay(&frame, &mut entries, &mut |what| damage.push(found.damaged(what)));
+                    }
                     // The catalogue makes no index.
                     Replay::Summary(_) => return Err(Error::Closed),
-                    Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
+                    Replay::Damage { places, .. } => damage.extend(places),
+                    Replay::Torn(_) => {}
                 }
                 Ok(())
             })?
         } else {
             if !logs.is_empty() {
-                damage.push("catalogue: its directory is missing".into());
+                let path = log_directory(CATALOGUE_LOG);
+                damage.push(DamagedBytes::file(&path, "the directory of the catalogue is missing"));
             }
             store.create_log(CATALOGUE_LOG, options)?
         };
@@ -253,19 +269,29 @@ impl std::fmt::Debug for Catalogue {
     }
 }
 
-/// Applies the changes of a frame, each behind its length.
-fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
-    let mut rest = &frame.records[..];
-    while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-        let len = u32::from_le_bytes(*len) as usize;
-        let Some((change, next)) = behind.split_at_checked(len) else {
-            damage.push("catalogue: an entry is cut short".into());
-            return;
-        };
-        rest = next;
-        match decode(change, ENTRY_BYTES_MAX) {
-            Ok(decoded) => entries.apply(decoded, change.len()),
-            Err(what) => damage.push(format!("catalogue: {what}")),
+/// The changes of a frame, each with its size in bytes; what is wrong with one otherwise.
+pub(crate) fn changes(
+    frame: &FrameBody,
+) -> impl Iterator<Item = Result<(Change, usize), &'static str>> {
+    let mut rest = frame.records.clone();
+    std::iter::from_fn(move || {
+        let len = u32::from_le_bytes(*rest.first_chunk::<4>()?) as usize;
+        let _ = rest.split_to(4);
+        if len > rest.len() {
+            rest.clear();
+            return Some(Err("an entry is cut short"));
+        }
+        let change = rest.split_to(len);
+        Some(decode(&change, ENTRY_BYTES_MAX).map(|decoded| (decoded, len)))
+    })
+}
+
+/// Applies the changes of a frame.
+fn replay(frame: &FrameBody, entries: &mut Entries, damaged: &mut dyn FnMut(&str)) {
+    for change in changes(frame) {
+        match change {
+            Ok((change, bytes)) => entries.apply(change, bytes),
+            Err(what) => damaged(what),
         }
     }
 }

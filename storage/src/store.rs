@@ -4,10 +4,10 @@
 //! Not here: names of streams and what their records mean (`volume`, `stream`).
 
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::Disk,
     format::{
-        checkpoint::LogEnd,
+        checkpoint::{JournalPlace, LogEnd},
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
@@ -27,6 +27,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Locked while a process has the volume open.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 /// Size of a journal file unless told otherwise, in bytes.
 pub(crate) const JOURNAL_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Smallest size of a journal file, in bytes: some rounds must fit.
@@ -72,8 +74,10 @@ pub(crate) struct LogStoreReport {
     pub(crate) unclean: bool,
     /// Journal rounds replayed.
     pub(crate) rounds_replayed: u64,
-    /// Damage of journal and checkpoint, a sentence each, with file and offset. Damage of a log is told by `open_log`.
-    pub(crate) damage: Vec<String>,
+    /// Damage of journal and checkpoint. Damage of a log is told by `open_log`.
+    pub(crate) damage: Vec<DamagedBytes>,
+    /// Where the journal ended; `None` where its start was not known.
+    pub(crate) journal_end: Option<JournalPlace>,
 }
 
 /// An open store.
@@ -105,6 +109,7 @@ impl LogStore {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
             damage: if fresh { Vec::new() } else { redone.damage.clone() },
+            journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
         store.checkpointer.run(false)?;
@@ -380,9 +385,9 @@ fn names(disk: &Arc<dyn Disk>) -> Result<Vec<String>> {
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
-    disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
-        _ => Error::io("lock LOCK", error),
+    disk.lock(Path::new(LOCK_FILE)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(LOCK_FILE.into()),
+        _ => Error::io(format!("lock {LOCK_FILE}"), error),
     })
 }
 

@@ -384,6 +384,13 @@ impl Disk for SimulatedDisk {
         Ok(Box::new(SimulatedLock { disk: self.clone() }))
     }
 
+    fn lock_shared(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        match self.state().locked {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(Box::new(())),
+        }
+    }
+
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {
         Ok(Box::new(SimulatedWriter { disk: self.clone(), depth }))
     }

@@ -58,11 +58,12 @@ impl Rebuild {
     /// Takes the next frame or damage.
     pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
         match event {
-            Replay::Frame(frame) => self.frame(&frame),
+            Replay::Frame(_, frame) => self.frame(&frame),
             Replay::Summary(bytes) => return self.summary(&bytes),
-            Replay::Damage { from_sequence, to_sequence, bytes, what } => {
-                self.lost.bytes += bytes;
-                self.damage.push(what);
+            Replay::Torn(_) => {}
+            Replay::Damage { from_sequence, to_sequence, places } => {
+                self.lost.bytes += places.iter().map(|place| place.bytes).sum::<u64>();
+                self.damage.extend(places.iter().map(ToString::to_string));
                 let from = from_sequence.max(self.last_sequence + 1);
                 if let Some(to) = to_sequence
                     && to > from
@@ -79,6 +80,21 @@ impl Rebuild {
     /// What damage took, a sentence each.
     pub(crate) fn damage(&mut self) -> Vec<String> {
         std::mem::take(&mut self.damage)
+    }
+
+    /// What damage took of the messages so far.
+    pub(crate) fn lost(&self) -> &Lost {
+        &self.lost
+    }
+
+    /// Highest sequence given out so far.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// The messages that are held so far.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// The configuration that the log itself has, where one was read.

@@ -4,33 +4,15 @@
 use crate::{
     Error, Result, Timestamp,
     disk::open_directory,
-    log::{CommitListener, Group, LogId, LogRef, Position},
+    log::{Group, LogId, LogRef, Position, Waiter},
     store::{CommitMode, JOURNAL_FILE_BYTES, LogOptions, LogStore, LogStoreOptions},
     stream::config::{Compression, SyncPolicy},
     volume::DiskMethod,
 };
 use std::{
     path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
 };
-
-/// Waits for commits of one log.
-#[derive(Debug, Default)]
-struct Waiter {
-    state: Mutex<(Position, Option<Error>)>,
-    changed: Condvar,
-}
-
-impl CommitListener for Waiter {
-    fn committed(&self, through: Position) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = through;
-        self.changed.notify_all();
-    }
-    fn failed(&self, error: &Error) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(error.clone());
-        self.changed.notify_all();
-    }
-}
 
 /// Some logs that share one journal.
 #[derive(Debug)]
@@ -85,14 +67,7 @@ impl Logs {
     /// Waits until everything below a position is on stable storage.
     pub fn wait(&self, number: usize, position: u64) -> Result<()> {
         let (_, waiter) = self.log(number)?;
-        let mut state = waiter.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.0.0 < position {
-            if let Some(error) = &state.1 {
-                return Err(error.clone());
-            }
-            state = waiter.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        Ok(())
+        waiter.wait(Position(position))
     }
 
     /// Removes what is not needed any more, so that a long benchmark does not fill the disk.
