@@ -4,7 +4,7 @@
 //! Not here: which jobs there are and in what order (`plan`, `runner`).
 
 use crate::load::{Appends, Load, Record, Scan, payload};
-use crate::stores::{Contestant, subject_memory, tail};
+use crate::stores::{Contestant, run_threads, subject_memory, tail};
 use anyhow::{Context, Result, ensure};
 use headwater_storage::testing::SyncedWrites;
 use headwater_storage::volume::DiskMethod;
@@ -59,7 +59,7 @@ impl Job {
                 append(directory, who, load, Duration::from_millis(time_ms), checkpoint_ms)
             }
             Self::Fill { who, records, batch, payload_bytes, keys, killed } => {
-                let mut store = who.open(directory, streams(who, keys))?;
+                let store = who.open(directory, streams(who, keys))?;
                 let payload = payload(payload_bytes);
                 let mut left = (0..keys).cycle().take(usize::try_from(records)?).peekable();
                 while left.peek().is_some() {
@@ -77,7 +77,7 @@ impl Job {
             }
             Self::Open { who, keys, records } => {
                 let begun = Instant::now();
-                let mut store = who.open(directory, streams(who, keys))?;
+                let store = who.open(directory, streams(who, keys))?;
                 let took = begun.elapsed();
                 if let Some(scan) = store.scan(None)? {
                     ensure!(scan.records == records, "{} records of {records}", scan.records);
@@ -138,14 +138,18 @@ fn append(
     time: Duration,
     checkpoint_ms: Option<u64>,
 ) -> Result<Values> {
-    let mut store = who.open(directory, load.streams)?;
-    store.run(&load, time / WARM_UP_PART)?;
+    let store = who.open(directory, load.streams)?;
+    let run = |time| match load.threads {
+        Some(threads) => run_threads(&*store, &load, threads, time),
+        None => store.run(&load, time),
+    };
+    run(time / WARM_UP_PART)?;
     let pause = checkpoint_ms.map(Duration::from_millis);
     let checkpoints = match pause {
         None => None,
         Some(pause) => Some(store.checkpoint_every(pause).context("it makes no checkpoints")?),
     };
-    let Appends { records, took, latency } = store.run(&load, time)?;
+    let Appends { records, took, latency } = run(time)?;
     let mut values = percentiles("", &latency);
     let per_s = records as f64 / took.as_secs_f64();
     values.insert("appends_per_s".into(), per_s);
@@ -165,7 +169,7 @@ fn scan(
     records: u64,
 ) -> Result<Values> {
     let mut begun = Instant::now();
-    let mut store = who.open(directory, streams(who, keys))?;
+    let store = who.open(directory, streams(who, keys))?;
     if key.is_some() {
         begun = Instant::now();
     }

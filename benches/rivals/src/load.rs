@@ -10,6 +10,8 @@ use std::time::Duration;
 const SEED: u64 = 1;
 /// Digits that latencies are kept with.
 const LATENCY_DIGITS: u8 = 3;
+/// Latencies above this one count as this one.
+const LATENCY_MAX: Duration = Duration::from_secs(600);
 
 /// Appends in a closed loop: as many as `in_flight` wait for their acknowledgement at any time.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -22,12 +24,14 @@ pub(crate) struct Load {
     pub(crate) payload_bytes: usize,
     /// Streams (topics, key prefixes) that take turns.
     pub(crate) streams: u32,
+    /// Threads that append one record each, if not one caller has all in flight.
+    pub(crate) threads: Option<usize>,
 }
 
 impl Load {
     /// Single records, to one stream.
     pub(crate) fn of(in_flight: usize, payload_bytes: usize) -> Self {
-        Self { in_flight, batch: 1, payload_bytes, streams: 1 }
+        Self { in_flight, batch: 1, payload_bytes, streams: 1, threads: None }
     }
 
     /// Records that wait for their acknowledgement at any time.
@@ -61,8 +65,15 @@ pub(crate) struct Appends {
 
 impl Appends {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let latency = Histogram::new(LATENCY_DIGITS)?;
+        let latency = Histogram::new_with_bounds(1, nanoseconds(LATENCY_MAX), LATENCY_DIGITS)?;
         Ok(Self { records: 0, took: Duration::ZERO, latency })
+    }
+
+    /// Adds those that another thread made meanwhile.
+    pub(crate) fn merge(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.records += other.records;
+        self.took = self.took.max(other.took);
+        Ok(self.latency.add(&other.latency)?)
     }
 
     /// Counts records that took the same time.

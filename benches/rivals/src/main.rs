@@ -45,6 +45,9 @@ struct Report {
     /// Show only that everything runs, in under half a minute.
     #[arg(long)]
     quick: bool,
+    /// Make each measurement so often.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Open the rivals too with 10 M records.
     #[arg(long, conflicts_with = "quick")]
     full: bool,
@@ -100,7 +103,7 @@ fn main() -> Result<()> {
     let run = if report.from_figures {
         serde_json::from_slice(&std::fs::read(&path)?)?
     } else {
-        let scale = if report.quick { Scale::quick() } else { Scale::normal(report.full) };
+        let scale = if report.quick { Scale::quick() } else { Scale::normal(report.rounds.into(), report.full) };
         let run = Run::measure(&report.dir, scale)?;
         std::fs::write(&path, serde_json::to_string_pretty(&run)? + "\n")?;
         run

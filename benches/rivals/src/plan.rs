@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 const SMALL_BYTES: usize = 128;
 /// Bytes of a record while checkpoints are made.
 const CHECKPOINTED_BYTES: usize = 1024;
+/// Bytes of one batch at most; what is in flight above it is several batches.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Threads that append at the same time.
+const THREADS: usize = 64;
+/// The cell that they are.
+pub(crate) const THREADS_CELL: &str = "64 threads, one append each, 128 B";
 /// Pause between two forced checkpoints.
 const CHECKPOINT_MS: u64 = 200;
 /// Keys of a store that is scanned: one of them is one percent.
@@ -66,9 +72,9 @@ impl Scale {
     }
 
     /// For figures to be read.
-    pub(crate) fn normal(full: bool) -> Self {
+    pub(crate) fn normal(rounds: usize, full: bool) -> Self {
         Self {
-            rounds: 5,
+            rounds,
             time_ms: 400,
             latency_ms: 2000,
             scan_records: 1_000_000,
@@ -113,6 +119,8 @@ pub(crate) enum Who {
     Disk,
     /// A store.
     Store(Contestant),
+    /// Headwater, with all that is in flight appended as one batch.
+    HeadwaterBatch,
 }
 
 /// One measurement.
@@ -234,7 +242,19 @@ fn append(scale: &Scale) -> Vec<Measurement> {
                 let job = Job::Append { who, load, time_ms: scale.time_ms, checkpoint_ms: None };
                 all.push(Measurement::new(Group::Append, cell.clone(), Who::Store(who), job));
             }
+            if in_flight > 1 {
+                let who = Contestant::Headwater;
+                let batches = load.bytes_in_flight().div_ceil(BATCH_BYTES_MAX);
+                let load = Load { in_flight: batches, batch: in_flight / batches, ..load };
+                let job = Job::Append { who, load, time_ms: scale.time_ms, checkpoint_ms: None };
+                all.push(Measurement::new(Group::Append, cell, Who::HeadwaterBatch, job));
+            }
         }
+    }
+    for who in Contestant::ALL {
+        let load = Load { threads: Some(THREADS), ..Load::of(THREADS, SMALL_BYTES) };
+        let job = Job::Append { who, load, time_ms: scale.time_ms, checkpoint_ms: None };
+        all.push(Measurement::new(Group::Append, THREADS_CELL, Who::Store(who), job));
     }
     all
 }

@@ -134,6 +134,7 @@ pub(crate) fn name(who: Who) -> &'static str {
     match who {
         Who::Disk => "disk",
         Who::Store(contestant) => contestant.profile().name,
+        Who::HeadwaterBatch => "Headwater, one batch",
     }
 }
 

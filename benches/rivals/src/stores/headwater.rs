@@ -73,7 +73,7 @@ fn subject(number: u32) -> Bytes {
 }
 
 impl Store for Headwater {
-    fn append(&mut self, batch: &[Record<'_>]) -> Result<()> {
+    fn append(&self, batch: &[Record<'_>]) -> Result<()> {
         let (sender, receiver) = mpsc::channel::<Answer>();
         let mut payload = Bytes::new();
         for record in batch {
@@ -90,8 +90,15 @@ impl Store for Headwater {
         Ok(())
     }
 
+    fn append_one(&self, payload: &[u8]) -> Result<()> {
+        let record = Record { stream: 0, payload };
+        let message = self.message(&record, &Bytes::copy_from_slice(payload));
+        self.stream(0)?.append_blocking(message)?;
+        Ok(())
+    }
+
     /// As a caller would do it: one at a time by the blocking call, many by callbacks, a batch by the call for batches.
-    fn run(&mut self, load: &Load, during: Duration) -> Result<Appends> {
+    fn run(&self, load: &Load, during: Duration) -> Result<Appends> {
         let payload = Bytes::from(payload(load.payload_bytes));
         let mut appends = Appends::new()?;
         let message = NewMessage {
@@ -153,7 +160,7 @@ impl Store for Headwater {
         Some(Checkpoints { stop, thread })
     }
 
-    fn scan(&mut self, stream: Option<u32>) -> Result<Option<Scan>> {
+    fn scan(&self, stream: Option<u32>) -> Result<Option<Scan>> {
         let filters: Vec<_> = stream.map(|stream| format!("s.{stream}")).into_iter().collect();
         let mut scan = Scan::default();
         for stream in &self.streams {

@@ -15,10 +15,11 @@ mod walrus;
 pub(crate) use headwater::{Headwater, subject_memory, tail};
 
 use crate::load::{Appends, Load, Record, Scan, payload};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use headwater_storage::volume::DiskMethod;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Who is compared.
@@ -74,13 +75,18 @@ impl Contestant {
 }
 
 /// A store that is open.
-pub(crate) trait Store {
+pub(crate) trait Store: Sync {
     /// Appends records and returns when all of them are on stable storage.
-    fn append(&mut self, batch: &[Record<'_>]) -> Result<()>;
+    fn append(&self, batch: &[Record<'_>]) -> Result<()>;
 
-    /// Appends in a closed loop for so long. A store that takes appends from many callers at a time overrides this; the
-    /// others get all that is in flight as one batch, which costs them no handing over between threads.
-    fn run(&mut self, load: &Load, during: Duration) -> Result<Appends> {
+    /// Appends one record to the first stream and returns when it is on stable storage.
+    fn append_one(&self, payload: &[u8]) -> Result<()> {
+        self.append(&[Record { stream: 0, payload }])
+    }
+
+    /// Appends in a closed loop for so long, from one thread. A store that takes many appends from a caller at a time
+    /// overrides this; the others get all that is in flight as one batch.
+    fn run(&self, load: &Load, during: Duration) -> Result<Appends> {
         let payload = payload(load.payload_bytes);
         let records: Vec<_> = (0..load.streams)
             .cycle()
@@ -107,10 +113,40 @@ pub(crate) trait Store {
 
     /// Reads every record, or those of one stream (or subject), and looks at no other than it must. `None` where the store
     /// does not keep its records.
-    fn scan(&mut self, stream: Option<u32>) -> Result<Option<Scan>>;
+    fn scan(&self, stream: Option<u32>) -> Result<Option<Scan>>;
 
     /// Closes it in an orderly way.
     fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// Appends one record at a time from each of some threads for so long.
+pub(crate) fn run_threads(
+    store: &dyn Store,
+    load: &Load,
+    threads: usize,
+    during: Duration,
+) -> Result<Appends> {
+    let payload = payload(load.payload_bytes);
+    let begun = Instant::now();
+    let one = || -> Result<Appends> {
+        let mut appends = Appends::new()?;
+        while appends.took < during {
+            let sent = Instant::now();
+            store.append_one(&payload)?;
+            appends.record(sent.elapsed(), 1);
+            appends.took = begun.elapsed();
+        }
+        Ok(appends)
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let mut all = Appends::new()?;
+        for thread in threads {
+            let appends = thread.join().map_err(|_| anyhow!("an appending thread panicked"))??;
+            all.merge(&appends)?;
+        }
+        Ok(all)
+    })
 }
 
 /// A thread that makes checkpoints.
@@ -124,8 +160,13 @@ impl Checkpoints {
     /// Ends it; gives how many it made.
     pub(crate) fn stop(self) -> Result<u64> {
         drop(self.stop);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the checkpoint thread panicked"))?
+        self.thread.join().map_err(|_| anyhow!("the checkpoint thread panicked"))?
     }
+}
+
+/// The number of the next record.
+fn next(numbers: &AtomicU64) -> u64 {
+    numbers.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The key of a record in a store of sorted keys: its stream, then its number.

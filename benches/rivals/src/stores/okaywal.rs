@@ -26,7 +26,7 @@ impl OkayWalStore {
 }
 
 impl Store for OkayWalStore {
-    fn append(&mut self, batch: &[Record<'_>]) -> Result<()> {
+    fn append(&self, batch: &[Record<'_>]) -> Result<()> {
         let mut entry = self.0.begin_entry()?;
         for record in batch {
             entry.write_chunk(record.payload)?;
@@ -35,7 +35,7 @@ impl Store for OkayWalStore {
         Ok(())
     }
 
-    fn scan(&mut self, _stream: Option<u32>) -> Result<Option<Scan>> {
+    fn scan(&self, _stream: Option<u32>) -> Result<Option<Scan>> {
         Ok(None)
     }
 

@@ -16,27 +16,27 @@ const STREAM_BYTES: usize = size_of::<u32>();
 
 pub(super) struct WalDbStore {
     log: Wal<SegmentedStore>,
-    record: Vec<u8>,
 }
 
 impl WalDbStore {
     pub(super) fn open(directory: &Path) -> Result<Self> {
-        Ok(Self { log: Wal::open_segmented(directory, SEGMENT_BYTES)?, record: Vec::new() })
+        Ok(Self { log: Wal::open_segmented(directory, SEGMENT_BYTES)?})
     }
 }
 
 impl Store for WalDbStore {
-    fn append(&mut self, batch: &[Record<'_>]) -> Result<()> {
+    fn append(&self, batch: &[Record<'_>]) -> Result<()> {
+        let mut bytes = Vec::new();
         for record in batch {
-            self.record.clear();
-            self.record.extend(record.stream.to_be_bytes());
-            self.record.extend(record.payload);
-            let _ = self.log.append(&self.record)?;
+            bytes.clear();
+            bytes.extend(record.stream.to_be_bytes());
+            bytes.extend(record.payload);
+            let _ = self.log.append(&bytes)?;
         }
         Ok(self.log.sync()?)
     }
 
-    fn scan(&mut self, stream: Option<u32>) -> Result<Option<Scan>> {
+    fn scan(&self, stream: Option<u32>) -> Result<Option<Scan>> {
         let wanted = stream.map(u32::to_be_bytes);
         let mut scan = Scan::default();
         for record in self.log.iter()? {

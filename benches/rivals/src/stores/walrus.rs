@@ -49,7 +49,7 @@ impl WalrusStore {
 }
 
 impl Store for WalrusStore {
-    fn append(&mut self, batch: &[Record<'_>]) -> Result<()> {
+    fn append(&self, batch: &[Record<'_>]) -> Result<()> {
         let mut topics: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
         for record in batch {
             topics.entry(record.stream).or_default().push(record.payload);
@@ -58,14 +58,13 @@ impl Store for WalrusStore {
         if let [(stream, payloads)] = topics.as_slice() {
             return self.append_to_topic(*stream, payloads);
         }
-        let this = &*self;
         std::thread::scope(|scope| {
             let parts: Vec<_> = topics
                 .chunks(topics.len().div_ceil(THREADS))
                 .map(|part| {
                     scope.spawn(move || {
                         part.iter().try_for_each(|(stream, payloads)| {
-                            this.append_to_topic(*stream, payloads)
+                            self.append_to_topic(*stream, payloads)
                         })
                     })
                 })
@@ -76,7 +75,7 @@ impl Store for WalrusStore {
         })
     }
 
-    fn scan(&mut self, stream: Option<u32>) -> Result<Option<Scan>> {
+    fn scan(&self, stream: Option<u32>) -> Result<Option<Scan>> {
         let mut scan = Scan::default();
         let streams = stream.map_or(0..self.topics.len() as u32, |stream| stream..stream + 1);
         for stream in streams {
