@@ -3,6 +3,7 @@
 //! `headwater-rivals --dir DIR --report docs` writes `docs/BENCHMARKS.md`, its plots and all figures as JSON. Each
 //! measurement runs in a process of its own, which this program starts as `headwater-rivals job`.
 
+mod goals;
 mod job;
 mod load;
 mod machine;
