@@ -23,13 +23,22 @@ const READ_BYTES: usize = 1024 * 1024;
 /// Values by name, with the unit in the name.
 pub(crate) type Values = BTreeMap<String, f64>;
 
+/// How a store is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    /// Closed in an orderly way.
+    Closed,
+    /// As a killed process leaves it.
+    Killed,
+}
+
 /// What a process is asked to do in its directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
     /// Durable appends in a closed loop.
     Append { who: Contestant, load: Load, time_ms: u64, checkpoint_ms: Option<u64> },
-    /// Puts records into a store and leaves it closed, or as a killed process leaves it.
-    Fill { who: Contestant, records: u64, batch: usize, payload_bytes: usize, keys: u32, killed: bool },
+    /// Puts records into a store, synced one by one or with haste.
+    Fill { who: Contestant, records: u64, haste: bool, payload_bytes: usize, keys: u32, end: End },
     /// Opens a store, and then makes sure that so many records are there.
     Open { who: Contestant, keys: u32, records: u64 },
     /// Opens a store and reads all of it, or one key of it without counting the opening.
@@ -58,17 +67,19 @@ impl Job {
             Self::Append { who, load, time_ms, checkpoint_ms } => {
                 append(directory, who, load, Duration::from_millis(time_ms), checkpoint_ms)
             }
-            Self::Fill { who, records, batch, payload_bytes, keys, killed } => {
-                let store = who.open(directory, streams(who, keys))?;
+            Self::Fill { who, records, haste, payload_bytes, keys, end } => {
+                let open = if haste { Contestant::open_unsynced } else { Contestant::open };
+                let store = open(who, directory, streams(who, keys))?;
+                let batch = if haste { FILL_BATCH } else { 1 };
                 let payload = payload(payload_bytes);
                 let mut left = (0..keys).cycle().take(usize::try_from(records)?).peekable();
                 while left.peek().is_some() {
-                    let records = left.by_ref().take(batch.min(FILL_BATCH));
+                    let records = left.by_ref().take(batch);
                     let records: Vec<_> =
                         records.map(|stream| Record { stream, payload: &payload }).collect();
                     store.append(&records)?;
                 }
-                if killed {
+                if end == End::Killed {
                     let this = rustix::process::getpid();
                     rustix::process::kill_process(this, rustix::process::Signal::KILL)?;
                 }

@@ -4,7 +4,7 @@
 //! measured within the same minute.
 //! Not here: how a job is done (`job`), in what order (`runner`), what is made of it (`page`).
 
-use crate::job::Job;
+use crate::job::{End, Job};
 use crate::load::Load;
 use crate::stores::Contestant;
 use serde::{Deserialize, Serialize};
@@ -315,9 +315,9 @@ fn latency(scale: &Scale) -> Vec<Measurement> {
     all
 }
 
-fn fill(who: Contestant, records: u64, keys: u32, killed: bool) -> Option<Job> {
-    let (batch, payload_bytes) = (usize::MAX, SMALL_BYTES);
-    Some(Job::Fill { who, records, batch, payload_bytes, keys, killed })
+fn fill(who: Contestant, records: u64, keys: u32, end: End) -> Option<Job> {
+    let (haste, payload_bytes) = (true, SMALL_BYTES);
+    Some(Job::Fill { who, records, haste, payload_bytes, keys, end })
 }
 
 fn reads(scale: &Scale) -> Vec<Measurement> {
@@ -330,7 +330,7 @@ fn reads(scale: &Scale) -> Vec<Measurement> {
         for who in Contestant::ALL.into_iter().filter(|who| *who != Contestant::OkayWal) {
             let records = if key.is_some() { records / u64::from(SCAN_KEYS) } else { records };
             let job = Job::Scan { who, keys: SCAN_KEYS, key, records };
-            let prepare = fill(who, scale.scan_records, SCAN_KEYS, false);
+            let prepare = fill(who, scale.scan_records, SCAN_KEYS, End::Closed);
             let measurement = Measurement::new(Group::Scan, cell.clone(), Who::Store(who), job);
             all.push(Measurement { prepare, cold, ..measurement });
         }
@@ -348,7 +348,7 @@ fn opens(scale: &Scale) -> Vec<Measurement> {
             }
             let cell = format!("{} records of 128 B", count_text(records));
             let job = Job::Open { who, keys: 1, records };
-            let prepare = fill(who, records, 1, true);
+            let prepare = fill(who, records, 1, End::Killed);
             let measurement = Measurement::new(Group::Open, cell, Who::Store(who), job);
             all.push(Measurement { prepare, on_a_copy: true, ..measurement });
         }

@@ -3,7 +3,7 @@
 //! Invariants: a measurement begins with nothing left to write of the one before it; who begins changes with each round.
 //! Not here: what is measured (`plan`, `job`).
 
-use crate::job::{Job, Values};
+use crate::job::{End, Job, Values};
 use crate::plan::{Measurement, Scale, Who, measurements};
 use crate::results::{Figure, Figures};
 use anyhow::{Context, Result, bail, ensure};
@@ -159,7 +159,7 @@ pub(crate) fn command(job: &Job, folder: &Path, under: &[String]) -> Result<Comm
 
 fn run_here(job: &Job, folder: &Path) -> Result<Values> {
     let Output { status, stdout, stderr } = command(job, folder, &[])?.output()?;
-    if matches!(job, Job::Fill { killed: true, .. }) && status.signal() == Some(KILLED) {
+    if matches!(job, Job::Fill { end: End::Killed, .. }) && status.signal() == Some(KILLED) {
         return Ok(Values::new());
     }
     if !status.success() {

@@ -3,7 +3,7 @@
 //! A store appends one record at a time, twice, under `strace`: with few records and with more. The difference leaves out
 //! opening and closing.
 
-use crate::job::Job;
+use crate::job::{End, Job};
 use crate::runner::{Runner, command};
 use crate::stores::Contestant;
 use anyhow::{Context, Result, ensure};
@@ -74,7 +74,7 @@ fn trace_in(folder: &Path, who: Contestant, records: u64) -> Result<String> {
     let path = log.to_str().context("the folder's name is no text")?;
     let under = ["strace", "-f", "-qq", "-e", calls, "-e", "signal=none", "-o", path];
     let payload_bytes = PAYLOAD_BYTES;
-    let job = Job::Fill { who, records, batch: 1, payload_bytes, keys: 1, killed: false };
+    let job = Job::Fill { who, records, haste: false, payload_bytes, keys: 1, end: End::Closed };
     let output = command(&job, folder, &under.map(str::to_owned))?.output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(&log)?;

@@ -7,6 +7,7 @@ use crate::load::{Appends, Load, Record, Scan, nanoseconds, payload};
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
+use headwater_storage::limits::OPEN_BYTES_MAX;
 use headwater_storage::volume::DiskMethod;
 use headwater_storage::{Appended, NewMessage, Stream, StreamConfig, Volume, VolumeOptions};
 use std::path::Path;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 /// Bounds of a batch of a tail.
 const READ_MESSAGES: usize = 1000;
 const READ_BYTES: usize = 1024 * 1024;
+/// A stream refuses appends (`Error::Busy`) while more than `OPEN_BYTES_MAX` wait for the disk; this stays away from that.
+const IN_FLIGHT_BYTES_MAX: usize = OPEN_BYTES_MAX / 2;
 /// Streams that are created at a time.
 const CREATED_AT_ONCE: usize = 64;
 /// Appends that nobody has waited for yet, when a stream is filled.
@@ -117,6 +120,8 @@ impl Store for Headwater {
             }
             return Ok(appends);
         }
+        let commit_bytes = load.batch * load.payload_bytes;
+        let in_flight = load.in_flight.min((IN_FLIGHT_BYTES_MAX / commit_bytes).max(1));
         let (sender, receiver) = mpsc::channel();
         let send = |stream: u32| -> Result<()> {
             let (sender, sent) = (sender.clone(), Instant::now());
@@ -130,8 +135,8 @@ impl Store for Headwater {
             Ok(())
         };
         let begun = Instant::now();
-        (0..load.streams).cycle().take(load.in_flight).try_for_each(&send)?;
-        let mut under_way = load.in_flight;
+        (0..load.streams).cycle().take(in_flight).try_for_each(&send)?;
+        let mut under_way = in_flight;
         while under_way > 0 {
             let (stream, took, answer) = receiver.recv()?;
             answer?;

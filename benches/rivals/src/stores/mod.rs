@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use walrus_rust::FsyncSchedule;
 
 /// Who is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,13 +65,25 @@ impl Contestant {
             Self::HeadwaterPosix => {
                 Box::new(Headwater::open(directory, DiskMethod::Posix, streams)?)
             },
-            Self::Walrus => Box::new(walrus::WalrusStore::open(streams)?),
+            Self::Walrus => {
+                Box::new(walrus::WalrusStore::open(FsyncSchedule::SyncEach, streams)?)
+            }
             Self::OkayWal => Box::new(okaywal::OkayWalStore::open(directory)?),
             Self::WalDb => Box::new(wal_db::WalDbStore::open(directory)?),
             Self::Fjall => Box::new(fjall::FjallStore::open(directory)?),
             Self::Redb => Box::new(redb::RedbStore::open(directory)?),
             Self::Sqlite => Box::new(sqlite::SqliteStore::open(directory)?),
         })
+    }
+
+    /// Same, to fill it: without syncs where that would take minutes.
+    pub(crate) fn open_unsynced(self, directory: &Path, streams: u32) -> Result<Box<dyn Store>> {
+        match self {
+            Self::Walrus => {
+                Ok(Box::new(walrus::WalrusStore::open(FsyncSchedule::NoFsync, streams)?))
+            }
+            _ => self.open(directory, streams),
+        }
     }
 }
 

@@ -24,10 +24,9 @@ pub(super) struct WalrusStore {
 }
 
 impl WalrusStore {
-    pub(super) fn open(streams: u32) -> Result<Self> {
+    pub(super) fn open(schedule: FsyncSchedule, streams: u32) -> Result<Self> {
         let consistency = ReadConsistency::AtLeastOnce { persist_every: READS_PER_CURSOR };
-        let log =
-            Walrus::with_consistency_and_schedule(consistency, FsyncSchedule::SyncEach)?;
+        let log = Walrus::with_consistency_and_schedule(consistency, schedule)?;
         Ok(Self { log, topics: (0..streams).map(|stream| format!("t{stream}")).collect() })
     }
 
