@@ -10,6 +10,8 @@ use headwater_storage::testing::SyncedWrites;
 use headwater_storage::volume::DiskMethod;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -111,27 +113,30 @@ impl Job {
             }
             Self::DiskFill { bytes } => {
                 let chunk = payload(READ_BYTES);
-                let mut file = std::fs::File::create(directory.join("read"))?;
+                let mut file = File::create(directory.join("read"))?;
                 for _ in 0..bytes.div_ceil(READ_BYTES as u64) {
-                    std::io::Write::write_all(&mut file, &chunk)?;
+                    file.write_all(&chunk)?;
                 }
                 file.sync_all()?;
                 Ok(Values::new())
             }
-            Self::DiskRead => {
-                let (begun, mut bytes) = (Instant::now(), 0);
-                let mut file = std::fs::File::open(directory.join("read"))?;
-                let mut chunk = vec![0; READ_BYTES];
-                loop {
-                    match std::io::Read::read(&mut file, &mut chunk)? {
-                        0 => break,
-                        count => bytes += count as u64,
-                    }
-                }
-                Ok(Values::from([("bytes_per_s".into(), bytes as f64 / begun.elapsed().as_secs_f64())]))
-            }
+            Self::DiskRead => disk_read(directory),
         }
     }
+}
+
+fn disk_read(directory: &Path) -> Result<Values> {
+    let (begun, mut bytes) = (Instant::now(), 0);
+    let mut file = File::open(directory.join("read"))?;
+    let mut chunk = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            count => bytes += count as u64,
+        }
+    }
+    let per_s = bytes as f64 / begun.elapsed().as_secs_f64();
+    Ok(Values::from([("bytes_per_s".into(), per_s)]))
 }
 
 fn percentiles(prefix: &str, latency: &hdrhistogram::Histogram<u64>) -> Values {
@@ -195,7 +200,13 @@ fn scan(
     ]))
 }
 
-fn disk(directory: &Path, ring: bool, bytes: usize, depth: usize, time: Duration) -> Result<Values> {
+fn disk(
+    directory: &Path,
+    ring: bool,
+    bytes: usize,
+    depth: usize,
+    time: Duration,
+) -> Result<Values> {
     let method = if ring { DiskMethod::Auto } else { DiskMethod::Posix };
     let mut writes = SyncedWrites::create(directory, method, bytes, depth)?;
     let mut count = 0;

@@ -15,6 +15,8 @@ pub(crate) struct Machine {
     kernel: String,
     file_system: String,
     disk: String,
+    /// Added to a process's claim on the processor: below 0 the run goes before other work.
+    nice: i32,
     /// Of the last minute, when the run began.
     load_average: String,
 }
@@ -31,7 +33,6 @@ impl Machine {
         let memory = field("/proc/meminfo", "MemTotal");
         let memory = memory.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
         let (device, file_system) = mount(directory)?;
-        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Ok(Self {
             processor: field("/proc/cpuinfo", "model name").unwrap_or_else(unknown),
             cores: std::thread::available_parallelism()?.get(),
@@ -39,22 +40,31 @@ impl Machine {
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             file_system,
             disk: disk(&device),
-            load_average: load.split(' ').next().unwrap_or_default().to_owned(),
+            nice: rustix::process::nice(0)?,
+            load_average: load_average(),
         })
     }
 
     /// One line each.
-    pub(crate) fn lines(&self) -> [(&'static str, String); 6] {
-        let Self { processor, cores, memory_gib, kernel, file_system, disk, load_average } = self;
+    pub(crate) fn lines(&self, load_average_after: &str) -> [(&'static str, String); 7] {
+        let Self { processor, cores, memory_gib, kernel, file_system, disk, nice, load_average } =
+            self;
         [
             ("processor", format!("{processor}, {cores} cores")),
             ("memory", format!("{memory_gib} GiB")),
             ("kernel", format!("Linux {kernel}")),
             ("file system", file_system.clone()),
             ("disk", disk.clone()),
-            ("load average when the run began", load_average.clone()),
+            ("nice value of the run", nice.to_string()),
+            ("load average before and after", format!("{load_average}, {load_average_after}")),
         ]
     }
+}
+
+/// That of the last minute.
+pub(crate) fn load_average() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Device, and type with options, of the file system that a folder is on: that of the longest mount point above it.

@@ -77,6 +77,8 @@ struct Run {
     scale: Scale,
     system_calls: Vec<SystemCalls>,
     failures: Vec<String>,
+    /// The machine's, when the run was over.
+    load_average_after: String,
     figures: Figures,
 }
 
@@ -87,7 +89,8 @@ impl Run {
         let system_calls = if scale.quick { Vec::new() } else { system_calls::count(&mut runner)? };
         let (figures, failures) = runner.run(&scale)?;
         let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-        Ok(Self { date, machine, scale, system_calls, failures, figures })
+        let load_average_after = machine::load_average();
+        Ok(Self { date, machine, scale, system_calls, failures, load_average_after, figures })
     }
 }
 
@@ -104,7 +107,11 @@ fn main() -> Result<()> {
     let run = if report.from_figures {
         serde_json::from_slice(&std::fs::read(&path)?)?
     } else {
-        let scale = if report.quick { Scale::quick() } else { Scale::normal(report.rounds.into(), report.full) };
+        let scale = if report.quick {
+            Scale::quick()
+        } else {
+            Scale::normal(report.rounds.into(), report.full)
+        };
         let run = Run::measure(&report.dir, scale)?;
         std::fs::write(&path, serde_json::to_string_pretty(&run)? + "\n")?;
         run

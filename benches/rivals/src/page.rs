@@ -57,8 +57,14 @@ pub(crate) fn page(run: &Run) -> String {
         ("date", run.date.clone()),
         ("rounds", run.scale.rounds.to_string()),
         ("time", run.scale.time_ms.to_string()),
-        ("latency", run.scale.latency_ms.to_string()),
-        ("machine", table(["machine", ""], run.machine.lines().map(|(name, text)| [name.into(), text]))),
+        ("longer", run.scale.latency_ms.to_string()),
+        (
+            "machine",
+            table(
+                ["machine", ""],
+                run.machine.lines(&run.load_average_after).map(|(name, text)| [name.into(), text]),
+            ),
+        ),
         ("goals", goals(run)),
         ("profiles", profiles(run)),
         ("disk", disk(run)),
@@ -127,7 +133,10 @@ fn profiles(run: &Run) -> String {
         let name = format!("{} ({} {version})", profile.name, profile.package);
         [name, profile.setting.to_owned(), calls, profile.stream.to_owned()]
     });
-    table(["name", "synced by, and many by", "synced calls an append", "what stands for a stream"], rows)
+    table(
+        ["name", "synced by, and many by", "synced calls an append", "what stands for a stream"],
+        rows,
+    )
 }
 
 fn calls(run: &Run, who: Contestant) -> Option<String> {
@@ -143,11 +152,7 @@ fn disk(run: &Run) -> String {
             let rounds = run.figures.rounds(Group::Disk, cell, Who::Disk, value);
             Spread::of(rounds).map(|spread| unit.spread(spread)).unwrap_or_default()
         };
-        [
-            cell.to_owned(),
-            text("appends_per_s", Unit::Count),
-            text("bytes_per_s", Unit::Megabytes),
-        ]
+        [cell.to_owned(), text("appends_per_s", Unit::Count), text("bytes_per_s", Unit::Megabytes)]
     });
     table(["disk", "writes per second", "bytes per second"], rows)
 }

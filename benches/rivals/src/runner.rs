@@ -152,6 +152,7 @@ pub(crate) fn command(job: &Job, folder: &Path, under: &[String]) -> Result<Comm
     command
         .args(["job", &serde_json::to_string(job)?])
         .arg(folder)
+        .env_remove("RUST_BACKTRACE")
         .env("WALRUS_DATA_DIR", folder)
         .env("WALRUS_QUIET", "1");
     Ok(command)

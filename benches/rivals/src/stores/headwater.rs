@@ -104,11 +104,8 @@ impl Store for Headwater {
     fn run(&self, load: &Load, during: Duration) -> Result<Appends> {
         let payload = Bytes::from(payload(load.payload_bytes));
         let mut appends = Appends::new()?;
-        let message = NewMessage {
-            subject: subject(0),
-            payload: payload.clone(),
-            ..NewMessage::default()
-        };
+        let message =
+            NewMessage { subject: subject(0), payload: payload.clone(), ..NewMessage::default() };
         if load.records_in_flight() == 1 {
             let stream = self.stream(0)?;
             let begun = Instant::now();

@@ -64,10 +64,8 @@ impl Contestant {
             Self::Headwater => Box::new(Headwater::open(directory, DiskMethod::Auto, streams)?),
             Self::HeadwaterPosix => {
                 Box::new(Headwater::open(directory, DiskMethod::Posix, streams)?)
-            },
-            Self::Walrus => {
-                Box::new(walrus::WalrusStore::open(FsyncSchedule::SyncEach, streams)?)
             }
+            Self::Walrus => Box::new(walrus::WalrusStore::open(FsyncSchedule::SyncEach, streams)?),
             Self::OkayWal => Box::new(okaywal::OkayWalStore::open(directory)?),
             Self::WalDb => Box::new(wal_db::WalDbStore::open(directory)?),
             Self::Fjall => Box::new(fjall::FjallStore::open(directory)?),

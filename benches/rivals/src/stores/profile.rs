@@ -80,7 +80,8 @@ impl Profile {
     pub(crate) fn version(&self) -> Option<&'static str> {
         let lock = include_str!("../../Cargo.lock");
         let wanted = format!("name = \"{}\"", self.package);
-        let entry = lock.split("[[package]]").find(|entry| entry.lines().any(|line| line == wanted))?;
+        let entry =
+            lock.split("[[package]]").find(|entry| entry.lines().any(|line| line == wanted))?;
         entry.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
     }
 }

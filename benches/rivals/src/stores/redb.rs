@@ -19,7 +19,10 @@ pub(super) struct RedbStore {
 
 impl RedbStore {
     pub(super) fn open(directory: &Path) -> Result<Self> {
-        Ok(Self { database: Database::create(directory.join("records.redb"))?, next: AtomicU64::new(0) })
+        Ok(Self {
+            database: Database::create(directory.join("records.redb"))?,
+            next: AtomicU64::new(0),
+        })
     }
 }
 

@@ -42,7 +42,8 @@ impl Store for SqliteStore {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         {
-            let mut insert = transaction.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3)")?;
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3)")?;
             for record in batch {
                 insert.execute(params![record.stream, next(&self.next) as i64, record.payload])?;
             }

@@ -20,7 +20,7 @@ pub(super) struct WalDbStore {
 
 impl WalDbStore {
     pub(super) fn open(directory: &Path) -> Result<Self> {
-        Ok(Self { log: Wal::open_segmented(directory, SEGMENT_BYTES)?})
+        Ok(Self { log: Wal::open_segmented(directory, SEGMENT_BYTES)? })
     }
 }
 
