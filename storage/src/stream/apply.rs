@@ -116,8 +116,15 @@ impl Core {
         Ok((appended, effect))
     }
 
-    /// What a message of an atomic batch expects, with the messages before it.
+    /// What a message of an atomic batch expects, with the messages before it. An id that was seen comes before
+    /// sequences, as in nats-server.
     fn check_expectations(&mut self, message: &NewMessage, plan: &Plan) -> Result<()> {
+        if let Some(id) = &message.message_id {
+            let seen = self.dedup.seen(id, plan.now).map(|seen| seen.sequence);
+            if let Some(sequence) = seen.or(plan.ids.contains(id).then_some(0)) {
+                return Err(Error::DuplicateMessageId { sequence });
+            }
+        }
         let expect = &message.expect;
         if let Some((filter, expected)) = &expect.last_subject_sequence {
             let matches = |subject: &[u8]| match str::from_utf8(filter).ok() {
@@ -133,12 +140,6 @@ impl Core {
         }
         if expect.last_sequence.is_some_and(|expected| expected != plan.last_sequence) {
             return Err(Error::WrongLastSequence { actual: plan.last_sequence });
-        }
-        if let Some(id) = &message.message_id {
-            let seen = self.dedup.seen(id, plan.now).map(|seen| seen.sequence);
-            if let Some(sequence) = seen.or(plan.ids.contains(id).then_some(0)) {
-                return Err(Error::DuplicateMessageId { sequence });
-            }
         }
         let last_id = plan.copies.last().map_or(&self.last_id[..], |copy| {
             copy.message.message_id.as_deref().unwrap_or_default()

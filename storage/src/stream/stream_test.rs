@@ -399,6 +399,29 @@ fn discard_new_refuses_what_does_not_fit() {
 }
 
 #[test]
+fn lower_limits_take_nothing_from_a_stream_that_refuses_at_them() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let config =
+        StreamConfig { name: "s".into(), discard: Discard::New, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config.clone())).unwrap();
+    for _ in 0..5 {
+        now(stream.append(message("a", b"x"))).unwrap();
+    }
+    let lower = Limits { messages: Some(2), bytes: Some(1), ..Limits::default() };
+    let lowered = StreamConfig { limits: lower, ..config };
+    now(stream.update(lowered.clone())).unwrap();
+    assert!(matches!(now(stream.append(message("a", b"x"))), Err(Error::MaximumMessages)));
+    assert_eq!(stream.state().messages, 5);
+    drop((stream, volume));
+    let volume = open(&disk, &clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    assert_eq!(stream.state().messages, 5, "after opening");
+    now(stream.update(StreamConfig { discard: Discard::Old, ..lowered })).unwrap();
+    assert_eq!(stream.state().messages, 0, "the oldest give way");
+}
+
+#[test]
 fn expectations_are_checked_against_everything_appended() {
     let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
     let volume = open(&disk, &clock).unwrap();
