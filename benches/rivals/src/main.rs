@@ -3,6 +3,7 @@
 //! `headwater-rivals --dir DIR --report docs` writes `docs/BENCHMARKS.md`, its plots and all figures as JSON. Each
 //! measurement runs in a process of its own, which this program starts as `headwater-rivals job`.
 
+mod disturbance;
 mod goals;
 mod job;
 mod load;
@@ -17,6 +18,7 @@ mod system_calls;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use disturbance::Patience;
 use job::Job;
 use machine::Machine;
 use plan::Scale;
@@ -24,6 +26,7 @@ use results::Figures;
 use runner::Runner;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use system_calls::SystemCalls;
 
 /// Measures Headwater's engine beside the disk and its rivals.
@@ -49,6 +52,9 @@ struct Report {
     /// Make each measurement so often.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// Spend up to so many seconds on waiting for other work to end, and on measuring again what it disturbed.
+    #[arg(long, default_value_t = 0)]
+    patience: u64,
     /// Open the rivals too with 10 M records.
     #[arg(long, conflicts_with = "quick")]
     full: bool,
@@ -79,18 +85,29 @@ struct Run {
     failures: Vec<String>,
     /// The machine's, when the run was over.
     load_average_after: String,
+    patience: Patience,
     figures: Figures,
 }
 
 impl Run {
-    fn measure(directory: &Path, scale: Scale) -> Result<Self> {
-        let mut runner = Runner::new(directory)?;
+    fn measure(directory: &Path, scale: Scale, patience: Patience) -> Result<Self> {
+        let mut runner = Runner::new(directory, patience)?;
         let machine = Machine::look(directory)?;
         let system_calls = if scale.quick { Vec::new() } else { system_calls::count(&mut runner)? };
         let (figures, failures) = runner.run(&scale)?;
         let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
         let load_average_after = machine::load_average();
-        Ok(Self { date, machine, scale, system_calls, failures, load_average_after, figures })
+        let patience = runner.patience().clone();
+        Ok(Self {
+            date,
+            machine,
+            scale,
+            system_calls,
+            failures,
+            load_average_after,
+            patience,
+            figures,
+        })
     }
 }
 
@@ -112,7 +129,8 @@ fn main() -> Result<()> {
         } else {
             Scale::normal(report.rounds.into(), report.full)
         };
-        let run = Run::measure(&report.dir, scale)?;
+        let run =
+            Run::measure(&report.dir, scale, Patience::of(Duration::from_secs(report.patience)))?;
         std::fs::write(&path, serde_json::to_string_pretty(&run)? + "\n")?;
         run
     };

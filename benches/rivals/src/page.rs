@@ -65,6 +65,8 @@ pub(crate) fn page(run: &Run) -> String {
                 run.machine.lines(&run.load_average_after).map(|(name, text)| [name.into(), text]),
             ),
         ),
+        ("disturbed", run.patience.disturbed.to_string()),
+        ("kept", run.patience.kept.to_string()),
         ("goals", goals(run)),
         ("profiles", profiles(run)),
         ("disk", disk(run)),

@@ -3,6 +3,7 @@
 //! Invariants: a measurement begins with nothing left to write of the one before it; who begins changes with each round.
 //! Not here: what is measured (`plan`, `job`).
 
+use crate::disturbance::Patience;
 use crate::job::{End, Job, Values};
 use crate::plan::{Measurement, Scale, Who, measurements};
 use crate::results::{Figure, Figures};
@@ -21,14 +22,20 @@ const KILLED: i32 = 9;
 pub(crate) struct Runner {
     place: tempfile::TempDir,
     made: u64,
+    patience: Patience,
 }
 
 impl Runner {
     /// Works in a fresh folder below a directory, which goes when this is dropped.
-    pub(crate) fn new(directory: &Path) -> Result<Self> {
+    pub(crate) fn new(directory: &Path, patience: Patience) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
         let place = tempfile::Builder::new().prefix("headwater-rivals-").tempdir_in(directory)?;
-        Ok(Self { place, made: 0 })
+        Ok(Self { place, made: 0, patience })
+    }
+
+    /// What is left of the patience, and how it went.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// A fresh folder.
@@ -93,10 +100,12 @@ impl Runner {
         prepared: &mut BTreeMap<String, PathBuf>,
     ) -> Result<Values> {
         let Some(prepare) = &measurement.prepare else {
-            let folder = self.folder()?;
-            let values = run_here(&measurement.job, &folder);
-            self.remove(&folder)?;
-            return values;
+            return self.patiently(|runner| {
+                let folder = runner.folder()?;
+                let values = run_here(&measurement.job, &folder);
+                runner.remove(&folder)?;
+                values
+            });
         };
         let key = serde_json::to_string(prepare)?;
         let folder = match prepared.get(&key) {
@@ -108,23 +117,35 @@ impl Runner {
                 folder
             }
         };
-        self.settle()?;
-        if measurement.cold {
-            evict(&folder)?;
-        }
-        if !measurement.on_a_copy {
-            return run_here(&measurement.job, &folder);
-        }
-        let copy = self.folder()?;
-        // Keeps the holes of files that are mostly empty.
-        let status = Command::new("cp")
-            .args(["-a", "--sparse=auto"])
-            .arg(folder.join("."))
-            .arg(&copy)
-            .status()?;
-        ensure!(status.success(), "cp failed");
-        let values = run_here(&measurement.job, &copy);
-        self.remove(&copy)?;
+        self.patiently(|runner| {
+            runner.settle()?;
+            if measurement.cold {
+                evict(&folder)?;
+            }
+            if !measurement.on_a_copy {
+                return run_here(&measurement.job, &folder);
+            }
+            let copy = runner.folder()?;
+            // Keeps the holes of files that are mostly empty.
+            let status = Command::new("cp")
+                .args(["-a", "--sparse=auto"])
+                .arg(folder.join("."))
+                .arg(&copy)
+                .status()?;
+            ensure!(status.success(), "cp failed");
+            let values = run_here(&measurement.job, &copy);
+            runner.remove(&copy)?;
+            values
+        })
+    }
+
+    fn patiently(
+        &mut self,
+        mut measure: impl FnMut(&mut Self) -> Result<Values>,
+    ) -> Result<Values> {
+        let mut patience = self.patience.clone();
+        let values = patience.measure(|| measure(self));
+        self.patience = patience;
         values
     }
 }
