@@ -131,7 +131,11 @@ fn synced_writes_complete_with_their_tokens_and_buffers() {
                 let mut buffer = AlignedBuffer::new(4096);
                 buffer.extend(&[started as u8 + 1; 100]);
                 buffer.pad();
-                writer.submit(started, &file, started * 4096, buffer).unwrap();
+                let offset = started * 4096;
+                match started % 3 {
+                    0 => writer.submit_alone(started, &file, offset, buffer).unwrap(),
+                    _ => writer.submit(started, &file, offset, buffer).unwrap(),
+                }
                 started += 1;
             }
             let completion = writer.wait().unwrap().expect("a write is under way");
@@ -175,10 +179,18 @@ fn a_failed_write_is_said() {
         disk.open(path, OpenMode::Create).unwrap().write_at(&[0; 4096], 0).unwrap();
         let file = disk.open(path, OpenMode::Read).unwrap();
         let mut writer = disk.synced_writer(1).unwrap();
-        let mut buffer = AlignedBuffer::new(4096);
-        buffer.extend(&[5; 4096]);
-        writer.submit(3, &file, 0, buffer).unwrap();
-        let completion = writer.wait().unwrap().unwrap();
-        assert!(completion.token == 3 && completion.result.is_err(), "{kind}: {completion:?}");
+        for token in [3, 4] {
+            let mut buffer = AlignedBuffer::new(4096);
+            buffer.extend(&[5; 4096]);
+            match token {
+                3 => writer.submit(token, &file, 0, buffer).unwrap(),
+                _ => writer.submit_alone(token, &file, 0, buffer).unwrap(),
+            }
+            let completion = writer.wait().unwrap().unwrap();
+            assert!(
+                completion.token == token && completion.result.is_err(),
+                "{kind}: {completion:?}"
+            );
+        }
     }
 }

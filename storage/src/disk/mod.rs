@@ -129,6 +129,17 @@ pub(crate) trait SyncedWriter: Debug + Send {
         offset: u64,
         buffer: AlignedBuffer,
     ) -> io::Result<()>;
+    /// Same, for a write that has nothing to share its time with: may return only when it is complete, which then saves
+    /// the way through another thread.
+    fn submit_alone(
+        &mut self,
+        token: u64,
+        file: &Arc<dyn DiskFile>,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) -> io::Result<()> {
+        self.submit(token, file, offset, buffer)
+    }
     /// Waits until at least one write is complete. `None` where none is under way.
     fn wait(&mut self) -> io::Result<Option<Completion>>;
 }
