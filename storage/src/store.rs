@@ -132,7 +132,10 @@ impl LogStore {
     ) -> Result<Self> {
         let volume = redone.volume.unwrap_or_else(|| disk.random());
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
-        let slots = Slots::open(disk.as_ref(), generation)?;
+        let mut slots = Slots::open(disk.as_ref(), generation)?;
+        if let Some(found) = read.checkpoint.as_ref().filter(|found| !found.closed) {
+            slots.write_again(found)?;
+        }
         let (commands, commands_end) = unbounded();
         let (checkpoint_commands, checkpoint_end) = unbounded();
         let (room, room_end) = bounded(1);

@@ -234,10 +234,6 @@ impl World {
             Some(Err(error)) => {
                 let is_disk = crate::model::kind(&error) == "Disk";
                 ensure!(is_disk, "{name}: cannot be created: {error}");
-                // A volume that goes on did not make it.
-                if !self.is_broken() {
-                    return Ok(());
-                }
             }
             None => ensure!(self.is_broken(), "{name}: creation is never answered"),
         }

@@ -445,7 +445,9 @@ impl World {
         }
         let full: Vec<String> =
             self.streams.values().filter(|t| t.doubt).map(|t| t.name.clone()).collect();
-        for tracked in self.streams.values_mut().filter(|tracked| tracked.is_settled()) {
+        // One that could not be deleted goes on too.
+        let goes_on = |tracked: &&mut Tracked| tracked.is_settled() || tracked.may_be_missing;
+        for tracked in self.streams.values_mut().filter(goes_on) {
             let mut model = tracked.newest().clone();
             model.expire(now);
             tracked.push(None, Some(model));

@@ -115,6 +115,8 @@ pub struct Tracked {
     pub doubtful_configs: Vec<StreamConfig>,
     /// Every message that was ever given a sequence, while it may be on the disk.
     pub ever: BTreeMap<u64, Arc<Stored>>,
+    /// Messages that were not acknowledged and are gone; their bytes may still be on the disk.
+    pub never_acknowledged: Vec<(u64, Arc<Stored>)>,
     /// Answers that came.
     pub answers: Answers,
     next_number: u64,
@@ -138,6 +140,7 @@ impl Tracked {
             unsynced: Vec::new(),
             doubtful_configs: Vec::new(),
             ever: BTreeMap::new(),
+            never_acknowledged: Vec::new(),
             answers: Answers::default(),
             next_number: 0,
             doubt: false,
@@ -285,7 +288,7 @@ impl Tracked {
             before.retain(|state| state.last <= found.last);
             self.unsynced = before;
         }
-        self.ever.split_off(&(found.last + 1));
+        self.never_acknowledged.extend(self.ever.split_off(&(found.last + 1)));
         self.base = found;
         self.base.fresh.clear();
         self.pending.clear();

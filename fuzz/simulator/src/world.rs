@@ -302,6 +302,9 @@ impl World {
                 bail!("{name}: the stream is gone");
             };
             let Some(tracked) = self.streams.get_mut(&name) else { continue };
+            if tracked.may_be_missing {
+                continue;
+            }
             if !tracked.is_settled() {
                 tracked.check_visible(&stream)?;
             } else {

@@ -115,9 +115,20 @@ impl Slots {
         Ok(Self { files, generation })
     }
 
+    /// Writes the checkpoint that was read once more: after a failed sync of an earlier process the system may show one
+    /// that it will never write, and the next checkpoint goes into the slot of the one before it.
+    pub(crate) fn write_again(&mut self, found: &Checkpoint) -> Result<()> {
+        debug_assert_eq!(found.generation, self.generation, "the newest one was read");
+        self.put(found)
+    }
+
     /// Writes the next checkpoint, durable on return. Its generation is set here.
     pub(crate) fn write(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.generation = self.generation + 1;
+        self.put(checkpoint)
+    }
+
+    fn put(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let index = (checkpoint.generation % 2) as usize;
         let Some(file) = self.files.get(index) else { return Err(Error::Closed) };
         let path = slot_path(index);
