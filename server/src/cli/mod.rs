@@ -19,7 +19,7 @@ mod sheet;
 mod size;
 mod stream;
 mod subscribe;
-mod table;
+pub(crate) mod table;
 mod template;
 mod terminal;
 mod time;
@@ -44,6 +44,7 @@ Examples:
   headwater stream report --svg replication.svg
   headwater stream get ARCHIVE 1
   headwater sub 'ORDERS.>'
+  headwater tune data --output tuned.conf measure the disk below ./data and recommend a configuration
 
 `s` and `str` are short for `stream`. Without a command the flags are those of `serve`.";
 
@@ -85,6 +86,8 @@ enum Command {
     /// Print messages as they are published
     #[command(alias = "subscribe")]
     Sub(SubscribeFlags),
+    /// Measure settings of the engine on a directory and recommend a configuration
+    Tune(crate::tune::TuneOptions),
     /// Show replication and a crash on a server of its own, and check both
     Demo(DemoFlags),
 }
@@ -109,6 +112,7 @@ pub fn run() -> ExitCode {
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
+        Command::Tune(options) => crate::tune::run(&options),
         command => exit_code(run_client(&cli.connection, &command)),
     }
 }
@@ -160,7 +164,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
     let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { .. } | Command::Bench(_) => Ok(()),
+            Command::Serve { .. } | Command::Bench(_) | Command::Tune(_) => Ok(()),
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,
