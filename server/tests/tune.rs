@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 
 const HEADWATER: &str = env!("CARGO_BIN_EXE_headwater");
 const DEADLINE: Duration = Duration::from_secs(60);
-const AXES: [&str; 6] =
-    ["disk", "inflight", "message_size", "segment_size", "sync", "compression"];
+const AXES: [&str; 6] = ["disk", "inflight", "message_size", "segment_size", "sync", "compression"];
 
 fn tune(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(HEADWATER);
@@ -95,9 +94,8 @@ fn check_page(page: &str, methods: usize) {
     // Each axis is drawn, but for disk methods where there is one only: 3 percentiles with a line and points.
     assert_eq!(named("svg").count(), 5 + methods);
     for plot in named("svg") {
-        let count = |name: &str| {
-            plot.descendants().filter(|node| node.tag_name().name() == name).count()
-        };
+        let count =
+            |name: &str| plot.descendants().filter(|node| node.tag_name().name() == name).count();
         assert!(count("polyline") >= 6, "lines and axes");
         assert!(count("circle") >= 6, "points");
     }
@@ -112,11 +110,8 @@ fn check_page(page: &str, methods: usize) {
 fn a_configuration_names_the_directory_and_what_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("store")).unwrap();
-    fs::write(
-        folder.path().join("s.conf"),
-        "jetstream { store_dir: store, sync_interval: '7s' }",
-    )
-    .unwrap();
+    fs::write(folder.path().join("s.conf"), "jetstream { store_dir: store, sync_interval: '7s' }")
+        .unwrap();
     let asked = "-c s.conf --quick --seconds 0.05 --output t.conf";
     let output = tune(folder.path(), &asked.split(' ').collect::<Vec<_>>());
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -10,31 +10,31 @@
 //! less durable than what was asked for.
 //! Not here: benchmarks of a server over sockets (`bench`), the engine's own benchmarks (the folder `benches`).
 
-mod options;
-mod point;
-mod plan;
-mod payload;
-mod load;
-mod raw;
-mod machine;
-mod stop;
+mod configuration;
 mod error;
+mod load;
+mod machine;
+mod options;
+mod page;
+mod payload;
+mod plan;
+mod plot;
+mod point;
+mod raw;
+mod recommendation;
+mod stop;
 mod survey;
 mod sweep;
-mod recommendation;
-mod configuration;
 mod text;
-mod plot;
-mod page;
 
 pub use options::TuneOptions;
 
 use error::{Result, TuneError};
 use machine::Machine;
 use plan::Plan;
-use stop::Stop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use stop::Stop;
 use survey::Survey;
 use sweep::Sweep;
 
@@ -57,7 +57,8 @@ fn execute(options: &TuneOptions) -> Result<()> {
     let _made = MadeDirectory::ensure(&target.directory)?;
     let directory = std::path::absolute(&target.directory)
         .map_err(|error| TuneError::file("use", &target.directory, error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| TuneError::Start(error.to_string()))?;
     let stop = Stop::on_signals(&runtime)?;
     let plan = Plan::new(options.quick, target.sync);

@@ -31,28 +31,37 @@ the base by more than the machine differs from itself. For a short run p99.9 res
 pub(super) fn render(survey: &Survey) -> Result<String> {
     let mut page = String::new();
     let title = "Headwater: tuning report";
-    push(&mut page, format_args!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/><title>{title}</title>\n\
+    push(
+        &mut page,
+        format_args!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"/><title>{title}</title>\n\
          <style>\n{STYLE}\n</style></head>\n<body>\n<h1>{title}</h1>\n"
-    ));
+        ),
+    );
     machine(&mut page, survey);
     recommendation(&mut page, survey);
     push(&mut page, format_args!("<h2>How to read this</h2>\n{READING}\n"));
-    push(&mut page, format_args!(
-        "<p>Base point: {}.</p>\n",
-        escape(&survey.base.point.description())
-    ));
-    push(&mut page, format_args!(
-        "<p>The size of a frame, the group of messages that is compressed and checked as one, is no setting of the engine, \
+    push(
+        &mut page,
+        format_args!("<p>Base point: {}.</p>\n", escape(&survey.base.point.description())),
+    );
+    push(
+        &mut page,
+        format_args!(
+            "<p>The size of a frame, the group of messages that is compressed and checked as one, is no setting of the engine, \
          so it is not here.</p>\n"
-    ));
+        ),
+    );
     for axis in Axis::ALL {
-        push(&mut page, format_args!(
-            "<h2 id=\"{}\">By {}</h2>\n<p>{}</p>\n",
-            axis.name().replace(' ', "-"),
-            axis.name(),
-            escape(axis.meaning()),
-        ));
+        push(
+            &mut page,
+            format_args!(
+                "<h2 id=\"{}\">By {}</h2>\n<p>{}</p>\n",
+                axis.name().replace(' ', "-"),
+                axis.name(),
+                escape(axis.meaning()),
+            ),
+        );
         if survey.along(axis).len() > 1 {
             push(&mut page, format_args!("<figure>{}</figure>\n", plot::draw(survey, axis)?));
         } else {
@@ -92,11 +101,14 @@ fn recommendation(page: &mut String, survey: &Survey) {
     page.push_str("<h2>Recommendation</h2>\n");
     push(page, format_args!("<pre>{}</pre>\n<ul>\n", escape(&survey.configuration)));
     for reason in &survey.measurements.recommendation.reasons {
-        push(page, format_args!(
-            "<li><strong>{}</strong>: {}</li>\n",
-            escape(reason.about),
-            escape(&reason.text)
-        ));
+        push(
+            page,
+            format_args!(
+                "<li><strong>{}</strong>: {}</li>\n",
+                escape(reason.about),
+                escape(&reason.text)
+            ),
+        );
     }
     page.push_str("</ul>\n");
 }

@@ -85,7 +85,8 @@ impl Plan {
             Axis::Sync => {
                 let interval = |&ms| SyncPolicy::Interval(Duration::from_millis(ms));
                 let point = |sync| Point { sync, ..base };
-                let mut points: Vec<_> = self.intervals_ms.iter().map(interval).map(point).collect();
+                let mut points: Vec<_> =
+                    self.intervals_ms.iter().map(interval).map(point).collect();
                 if !points.iter().any(|point| point.sync == self.asked) {
                     points.push(point(self.asked));
                 }

@@ -53,7 +53,8 @@ pub(super) fn measure(
     let memory = vec![1; bytes + ALIGNMENT];
     let start = memory.as_ptr().align_offset(ALIGNMENT);
     let aligned = memory.get(start..start + bytes).unwrap_or_default();
-    let mut latencies = Histogram::<u64>::new(3).map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut latencies =
+        Histogram::<u64>::new(3).map_err(|error| failed(std::io::Error::other(error)))?;
     let (begun, mut offset) = (Instant::now(), 0);
     while begun.elapsed() < duration {
         stop.check()?;

@@ -120,7 +120,8 @@ impl Choice<'_> {
         let base = self.base.point;
         let taken = disk_name(base.disk);
         let mut compared = Vec::new();
-        for other in self.on(Axis::Disk).filter(|measured| measured.point.inflight == base.inflight) {
+        for other in self.on(Axis::Disk).filter(|measured| measured.point.inflight == base.inflight)
+        {
             let disk = other.point.disk;
             let pairs = self.points.iter().filter(|measured| {
                 measured.point == Point { disk, inflight: measured.point.inflight, ..base }
@@ -137,15 +138,23 @@ impl Choice<'_> {
         }
         let best = compared.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         let (disk, text) = match best {
-            None => (DiskMethod::Auto, format!("auto takes {taken} here; no other method was there to compare.")),
+            None => (
+                DiskMethod::Auto,
+                format!("auto takes {taken} here; no other method was there to compare."),
+            ),
             Some((disk, faster, slower_tail, loads)) => {
                 let found = format!(
                     "{} has {} of the throughput of {taken} and {} of its p99 latency (mean of {loads} loads)",
-                    disk_name(*disk), percent(*faster), percent(*slower_tail),
+                    disk_name(*disk),
+                    percent(*faster),
+                    percent(*slower_tail),
                 );
                 match self.is_gain(*faster) && *slower_tail <= 1.0 + self.noise {
                     true => (*disk, format!("{found}: it is set.")),
-                    false => (DiskMethod::Auto, format!("{found}: auto, which takes {taken} here, stays.")),
+                    false => (
+                        DiskMethod::Auto,
+                        format!("{found}: auto, which takes {taken} here, stays."),
+                    ),
                 }
             }
         };
@@ -154,14 +163,17 @@ impl Choice<'_> {
 
     fn segment(&self) -> (u64, Reason) {
         let default = self.base.point.segment_bytes;
-        let best = self.on(Axis::SegmentSize).max_by(|a, b| throughput(a).total_cmp(&throughput(b)));
+        let best =
+            self.on(Axis::SegmentSize).max_by(|a, b| throughput(a).total_cmp(&throughput(b)));
         let (bytes, text) = match best {
             None => (default, "not measured.".to_owned()),
             Some(best) => {
-                let (size, bytes) = (bytes_text(best.point.segment_bytes), best.point.segment_bytes);
+                let (size, bytes) =
+                    (bytes_text(best.point.segment_bytes), best.point.segment_bytes);
                 let found = format!(
                     "{size}, the fastest other one, has {} of the throughput of the default, {}",
-                    percent(self.gain(best)), bytes_text(default),
+                    percent(self.gain(best)),
+                    bytes_text(default),
                 );
                 match self.is_gain(self.gain(best)) {
                     true => (bytes, format!("{found}: it is set.")),
@@ -186,19 +198,29 @@ impl Choice<'_> {
                 let (name, gain) = (sync_name(best.point.sync), self.gain(best));
                 let found = format!(
                     "a sync every {name} instead of always has {} of the throughput and {} of the p99 latency",
-                    percent(gain), percent(best.figures.p99_us / self.base.figures.p99_us),
+                    percent(gain),
+                    percent(best.figures.p99_us / self.base.figures.p99_us),
                 );
                 match (wish.allow_interval, wish.asked) {
                     (true, SyncPolicy::Always) if self.is_gain(gain) => (
                         best.point.sync,
-                        format!("{found}: set, as an interval was allowed. A crash of the machine can take back {name} of acknowledged messages."),
+                        format!(
+                            "{found}: set, as an interval was allowed. A crash of the machine can take back {name} of acknowledged messages."
+                        ),
                     ),
-                    (true, SyncPolicy::Always) => (wish.asked, format!("{found}: too little to give durability away for; {asked} stays.")),
+                    (true, SyncPolicy::Always) => (
+                        wish.asked,
+                        format!("{found}: too little to give durability away for; {asked} stays."),
+                    ),
                     (false, SyncPolicy::Always) => (
                         wish.asked,
-                        format!("{asked}, as nothing weaker was asked for; {found}, and a crash of the machine could take back {name} of acknowledged messages. --allow-interval would permit it."),
+                        format!(
+                            "{asked}, as nothing weaker was asked for; {found}, and a crash of the machine could take back {name} of acknowledged messages. --allow-interval would permit it."
+                        ),
                     ),
-                    (_, SyncPolicy::Interval(_)) => (wish.asked, format!("{asked}, as the configuration asks; {found}.")),
+                    (_, SyncPolicy::Interval(_)) => {
+                        (wish.asked, format!("{asked}, as the configuration asks; {found}."))
+                    }
                 }
             }
         };
@@ -223,12 +245,15 @@ impl Choice<'_> {
 
     fn noise(&self, base_spread: f64) -> Reason {
         let verdict = match base_spread > NOISE_LOUD {
-            true => "That is a lot: something else used this machine or its disk. Run again when it is quiet, with more --seconds",
+            true => {
+                "That is a lot: something else used this machine or its disk. Run again when it is quiet, with more --seconds"
+            }
             false => "Smaller differences are taken for noise",
         };
         let text = format!(
             "the same base point differed by {} between the start, the middle and the end of the run. {verdict}; a setting must gain more than {} to be recommended.",
-            percent(base_spread), percent(self.noise),
+            percent(base_spread),
+            percent(self.noise),
         );
         Reason { about: "noise", text }
     }
@@ -243,11 +268,15 @@ impl Choice<'_> {
         let Some(together) = together.filter(|_| point != self.base.point) else { return chosen };
         let gain = percent(self.gain(together));
         let text = if self.gain(together) >= 1.0 {
-            format!("measured together, these settings have {gain} of the throughput of the defaults.")
+            format!(
+                "measured together, these settings have {gain} of the throughput of the defaults."
+            )
         } else {
             chosen.disk = DiskMethod::Auto;
             chosen.segment_bytes = self.base.point.segment_bytes;
-            format!("measured together, these settings have only {gain} of the throughput of the defaults: the defaults stay.")
+            format!(
+                "measured together, these settings have only {gain} of the throughput of the defaults: the defaults stay."
+            )
         };
         chosen.reasons.push(Reason { about: "together", text });
         chosen
@@ -256,7 +285,8 @@ impl Choice<'_> {
 
 /// The geometric mean; 1 of nothing.
 fn mean(ratios: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = ratios.fold((0.0, 0.0), |(sum, count), ratio| (sum + ratio.ln(), count + 1.0));
+    let (sum, count) =
+        ratios.fold((0.0, 0.0), |(sum, count), ratio| (sum + ratio.ln(), count + 1.0));
     if count > 0.0 { f64::exp(sum / count) } else { 1.0 }
 }
 

@@ -64,7 +64,6 @@ impl Survey {
         options: &TuneOptions,
         directory: &Path,
         machine: Machine,
-        _plan: &Plan,
         measurements: Measurements,
     ) -> Result<Self> {
         let base = middle_base(&measurements.points).cloned();
