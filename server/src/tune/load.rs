@@ -23,7 +23,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Longest time without any answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest latency that is told apart, in nanoseconds.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
+pub(super) const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
 /// What came out.
 #[derive(Clone, Debug, Serialize)]

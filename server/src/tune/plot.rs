@@ -71,7 +71,7 @@ fn draw_into(
         .y_desc("latency")
         .x_label_formatter(&|value| Grouped(value.round() as u64).to_string())
         .y_label_formatter(&|value| Micros(*value).to_string())
-        .light_line_style(WHITE)
+        .light_line_style(TRANSPARENT)
         .draw()?;
     for (name, colour, part) in PERCENTILES {
         let at = |found: &&super::survey::Measured| {
@@ -93,7 +93,7 @@ fn draw_into(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.8))
         .border_style(BAND)
         .draw()?;

@@ -2,6 +2,7 @@
 //! Not here: the engine's writer, which has two writes under way and may be faster.
 
 use super::error::{Result, TuneError};
+use super::load::LATENCY_NS_MAX;
 use super::stop::Stop;
 use hdrhistogram::Histogram;
 use rustix::fs::OFlags;
@@ -53,8 +54,8 @@ pub(super) fn measure(
     let memory = vec![1; bytes + ALIGNMENT];
     let start = memory.as_ptr().align_offset(ALIGNMENT);
     let aligned = memory.get(start..start + bytes).unwrap_or_default();
-    let mut latencies =
-        Histogram::<u64>::new(3).map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut latencies = Histogram::<u64>::new_with_bounds(1, LATENCY_NS_MAX, 3)
+        .map_err(|error| failed(std::io::Error::other(error)))?;
     let (begun, mut offset) = (Instant::now(), 0);
     while begun.elapsed() < duration {
         stop.check()?;

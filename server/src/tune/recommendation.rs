@@ -115,50 +115,47 @@ impl Choice<'_> {
         ratio > 1.0 + self.noise
     }
 
-    /// A method wins over all loads it was measured at, not at one of them, and not at the price of the tail.
+    /// The other method wins over all loads it was measured at, not at one of them, and not at the price of the tail.
     fn disk(&self) -> (DiskMethod, Reason) {
-        let base = self.base.point;
-        let taken = disk_name(base.disk);
-        let mut compared = Vec::new();
-        for other in self.on(Axis::Disk).filter(|measured| measured.point.inflight == base.inflight)
-        {
-            let disk = other.point.disk;
-            let pairs = self.points.iter().filter(|measured| {
-                measured.point == Point { disk, inflight: measured.point.inflight, ..base }
-            });
-            let ratios = pairs.filter_map(|measured| {
-                let beside = self.figures(Point { disk: base.disk, ..measured.point })?;
-                let figures = &measured.figures;
-                let throughput = figures.messages_per_second / beside.messages_per_second;
-                Some((throughput, figures.p99_us / beside.p99_us))
-            });
-            let ratios: Vec<_> = ratios.collect();
-            let faster = mean(ratios.iter().map(|ratio| ratio.0));
-            compared.push((disk, faster, mean(ratios.iter().map(|ratio| ratio.1)), ratios.len()));
-        }
-        let best = compared.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        let (disk, text) = match best {
-            None => (
-                DiskMethod::Auto,
-                format!("auto takes {taken} here; no other method was there to compare."),
-            ),
-            Some((disk, faster, slower_tail, loads)) => {
+        let taken = disk_name(self.base.point.disk);
+        let (disk, text) = match self.on(Axis::Disk).next().map(|other| other.point.disk) {
+            None => {
+                let text = format!("auto takes {taken} here; there was no other to compare.");
+                (DiskMethod::Auto, text)
+            }
+            Some(other) => {
+                let (name, (loads, rate, p99)) = (disk_name(other), self.beside_base(other));
                 let found = format!(
-                    "{} has {} of the throughput of {taken} and {} of its p99 latency (mean of {loads} loads)",
-                    disk_name(*disk),
-                    percent(*faster),
-                    percent(*slower_tail),
+                    "{name} has {} of the throughput of {taken} and {} of its p99 latency (mean of {loads} loads)",
+                    percent(rate),
+                    percent(p99),
                 );
-                match self.is_gain(*faster) && *slower_tail <= 1.0 + self.noise {
-                    true => (*disk, format!("{found}: it is set.")),
+                match self.is_gain(rate) && p99 <= 1.0 + self.noise {
+                    true => (other, format!("{found}: it is set.")),
                     false => (
                         DiskMethod::Auto,
-                        format!("{found}: auto, which takes {taken} here, stays."),
+                        format!("{found}: auto stays, which takes {taken} here."),
                     ),
                 }
             }
         };
         (disk, Reason { about: "disk", text })
+    }
+
+    /// A disk method beside that of the base: the loads both were measured at, and the mean ratios of throughput and p99.
+    fn beside_base(&self, disk: DiskMethod) -> (usize, f64, f64) {
+        let is_disk_alone = |part| matches!(part, Part::Axis(Axis::Disk) | Part::DiskLoad);
+        let others = self.points.iter().filter(|found| is_disk_alone(found.part));
+        let pairs = others.filter(|found| found.point.disk == disk).filter_map(|found| {
+            let beside = Point { disk: self.base.point.disk, ..found.point };
+            Some((&found.figures, self.figures(beside)?))
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let rate = |(other, base): &(&Figures, &Figures)| {
+            other.messages_per_second / base.messages_per_second
+        };
+        let p99 = |(other, base): &(&Figures, &Figures)| other.p99_us / base.p99_us;
+        (pairs.len(), mean(pairs.iter().map(rate)), mean(pairs.iter().map(p99)))
     }
 
     fn segment(&self) -> (u64, Reason) {
