@@ -42,12 +42,14 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let file = ports.join(format!("headwater_{}.ports", child.id()));
+        let mut program = Self { child, url: String::new() };
+        let file = ports.join(format!("headwater_{}.ports", program.child.id()));
         let started = Instant::now();
         loop {
             let text = std::fs::read(&file).unwrap_or_default();
             if let Ok(ports) = serde_json::from_slice::<serde_json::Value>(&text) {
-                return Self { child, url: ports["nats"][0].as_str().unwrap().to_owned() };
+                program.url = ports["nats"][0].as_str().unwrap().to_owned();
+                return program;
             }
             assert!(started.elapsed() < DEADLINE, "the program starts");
             std::thread::sleep(Duration::from_millis(5));

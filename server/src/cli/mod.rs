@@ -20,7 +20,7 @@ mod sheet;
 mod size;
 mod stream;
 mod subscribe;
-mod table;
+pub(crate) mod table;
 mod template;
 mod terminal;
 mod time;
@@ -47,6 +47,7 @@ Examples:
   headwater stream get ARCHIVE 1
   headwater sub 'ORDERS.>'
   headwater log verify data               is a stopped server's directory what was written?
+  headwater tune data --output tuned.conf measure the disk below ./data and recommend a configuration
 
 `s` and `str` are short for `stream`. Without a command the flags are those of `serve`.";
 
@@ -93,6 +94,8 @@ enum Command {
     /// Print messages as they are published
     #[command(alias = "subscribe")]
     Sub(SubscribeFlags),
+    /// Measure settings of the engine on a directory and recommend a configuration
+    Tune(crate::tune::TuneOptions),
     /// Show replication and a crash on a server of its own, and check both
     Demo(DemoFlags),
 }
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
         Command::Log { command } => log::run(&command),
+        Command::Tune(options) => crate::tune::run(&options),
         command => exit_code(run_client(&cli.connection, &command)),
     }
 }
@@ -170,7 +174,9 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
     let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { .. } | Command::Bench(_) | Command::Log { .. } => Ok(()),
+            Command::Serve { .. } | Command::Bench(_) | Command::Log { .. } | Command::Tune(_) => {
+                Ok(())
+            }
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,
