@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+use headwater_server::Server;
 use headwater_server::config::file;
 use headwater_storage::stream::SyncPolicy;
 use roxmltree::{Document, ParsingOptions};
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 
 const HEADWATER: &str = env!("CARGO_BIN_EXE_headwater");
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Two of these fill a segment of 1 MiB.
+const FILLING_BYTES: usize = 900_000;
 const AXES: [&str; 6] = ["disk", "inflight", "message_size", "segment_size", "sync", "compression"];
 
 fn tune(folder: &Path, arguments: &[&str]) -> Output {
@@ -159,4 +162,42 @@ fn refusals() {
         let said = text(&output.stderr);
         assert!(said.contains(expected), "{arguments:?}: {said}");
     }
+}
+
+/// Files of segments that hold messages of the test, after four of them, with this line in the block `jetstream`.
+async fn filled_segments(line: &str) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = (folder.path().join("store"), folder.path().join("s.conf"));
+    let text = format!(
+        "listen: '127.0.0.1:-1'\njetstream {{\n store_dir: '{}'\n {line}\n}}",
+        store.display()
+    );
+    fs::write(&path, text).unwrap();
+    let server = Server::start(file::load(&path).unwrap()).await.unwrap();
+    let client = async_nats::connect(server.client_address().to_string()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let config = async_nats::jetstream::stream::Config {
+        name: "S".into(),
+        subjects: vec!["s".into()],
+        ..Default::default()
+    };
+    jetstream.create_stream(config).await.unwrap();
+    for _ in 0..4 {
+        let payload = vec![1; FILLING_BYTES].into();
+        jetstream.publish("s", payload).await.unwrap().await.unwrap();
+    }
+    server.shutdown().await;
+    let logs = fs::read_dir(store.join("headwater/logs")).unwrap();
+    let files = logs.flat_map(|log| fs::read_dir(log.unwrap().path()).unwrap());
+    let is_filled = |file: &fs::DirEntry| {
+        file.path().extension().is_some_and(|end| end == "seg")
+            && file.metadata().unwrap().len() > FILLING_BYTES as u64
+    };
+    files.map(Result::unwrap).filter(is_filled).count()
+}
+
+#[tokio::test]
+async fn the_segment_size_of_the_configuration_reaches_the_engine() {
+    assert_eq!(filled_segments("").await, 1);
+    assert_eq!(filled_segments("segment_size: 1MB").await, 2);
 }
