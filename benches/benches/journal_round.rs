@@ -19,7 +19,7 @@ fn lone(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("journal_round");
     for (name, method) in [("auto", DiskMethod::Auto), ("posix", DiskMethod::Posix)] {
         let place = directory();
-        let mut writes = SyncedWrites::create(place.path(), method, 4096).expect("a file");
+        let mut writes = SyncedWrites::create(place.path(), method, 4096, 1).expect("a file");
         group.bench_function(format!("overwrite/bytes=4096/disk={name}"), |bencher| {
             bencher.iter(|| writes.write().expect("a synced write"));
         });

@@ -6,8 +6,9 @@
 //! Not here: the streams' own logs (`volume`).
 
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
+    segment::log_directory,
     store::{LogOptions, LogStore},
     stream::{
         Compression, SyncPolicy,
@@ -27,11 +28,11 @@ pub(crate) const CATALOGUE_LOG: LogId = LogId(0);
 /// Size at which the catalogue begins a segment with all its entries and drops the ones before, in bytes.
 const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of an entry that are decoded at most.
-const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A change of the catalogue.
 #[derive(Debug, Encode, Decode)]
-enum Change {
+pub(crate) enum Change {
     /// A stream is there, with this configuration.
     Put(StoredConfig),
     /// A stream is gone; its files may still be there.
@@ -94,6 +95,14 @@ pub(crate) struct Submitted {
 }
 
 impl Submitted {
+    /// Waits until it is durable, blocking the thread.
+    pub(crate) fn wait_blocking(self) -> Result<()> {
+        match self.answer.blocking_recv().map_err(|_| Error::Closed)? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until it is durable.
     pub(crate) async fn wait(self, environment: &Environment) -> Result<()> {
         match environment.wait(self.answer).await? {
@@ -104,8 +113,11 @@ impl Submitted {
 }
 
 impl Catalogue {
-    /// Opens the catalogue, making it where there is none. Gives what damage took, a sentence each.
-    pub(crate) fn open(store: &LogStore, segment_bytes: u64) -> Result<(Arc<Self>, Vec<String>)> {
+    /// Opens the catalogue, making it where there is none. Gives what damage took.
+    pub(crate) fn open(
+        store: &LogStore,
+        segment_bytes: u64,
+    ) -> Result<(Arc<Self>, Vec<DamagedBytes>)> {
         let options = LogOptions {
             compression: Compression::None,
             sync: SyncPolicy::Always,
@@ -120,7 +132,8 @@ impl Catalogue {
             })?
         } else {
             if !logs.is_empty() {
-                damage.push("catalogue: its directory is missing".into());
+                let path = log_directory(CATALOGUE_LOG);
+                damage.push(DamagedBytes::file(&path, "the directory of the catalogue is missing"));
             }
             store.create_log(CATALOGUE_LOG, options)?
         };
@@ -145,7 +158,7 @@ impl Catalogue {
             rebuild(event, &mut entries, &mut damage)
         })?;
         if let Some(what) = damage.pop() {
-            return Err(Error::Damaged { place: "catalogue".into(), what });
+            return Err(Error::Damaged { place: "catalogue".into(), what: what.to_string() });
         }
         let logs = store.list_logs()?;
         entries.removed.retain(|id| logs.contains(&LogId(*id)));
@@ -263,6 +276,23 @@ impl std::fmt::Debug for Catalogue {
     }
 }
 
+/// The changes of a frame, each with its size in bytes; what is wrong with one otherwise.
+pub(crate) fn changes(
+    frame: &FrameBody,
+) -> impl Iterator<Item = Result<(Change, usize), &'static str>> {
+    let mut rest = frame.records.clone();
+    std::iter::from_fn(move || {
+        let len = u32::from_le_bytes(*rest.first_chunk::<4>()?) as usize;
+        let _ = rest.split_to(4);
+        if len > rest.len() {
+            rest.clear();
+            return Some(Err("an entry is cut short"));
+        }
+        let change = rest.split_to(len);
+        Some(decode(&change, ENTRY_BYTES_MAX).map(|decoded| (decoded, len)))
+    })
+}
+
 /// Appends a change; gives where it ends, and its size in bytes.
 fn append(log: &LogRef, change: &Change, starts_segment: bool) -> Result<(Position, usize)> {
     let change = encode(change);
@@ -280,29 +310,25 @@ fn append(log: &LogRef, change: &Change, starts_segment: bool) -> Result<(Positi
 }
 
 /// Takes in what is read of the log.
-fn rebuild(event: Replay, entries: &mut Entries, damage: &mut Vec<String>) -> Result<()> {
+fn rebuild(event: Replay, entries: &mut Entries, damage: &mut Vec<DamagedBytes>) -> Result<()> {
     match event {
-        Replay::Frame(frame) => replay(&frame, entries, damage),
+        Replay::Frame(found, frame) => {
+            replay(&frame, entries, &mut |what| damage.push(found.damaged(what)));
+        }
         // The catalogue makes no index.
         Replay::Summary(_) => return Err(Error::Closed),
-        Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
+        Replay::Damage { places, .. } => damage.extend(places),
+        Replay::Torn(_) => {}
     }
     Ok(())
 }
 
-/// Applies the changes of a frame, each behind its length.
-fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
-    let mut rest = &frame.records[..];
-    while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-        let len = u32::from_le_bytes(*len) as usize;
-        let Some((change, next)) = behind.split_at_checked(len) else {
-            damage.push("catalogue: an entry is cut short".into());
-            return;
-        };
-        rest = next;
-        match decode(change, ENTRY_BYTES_MAX) {
-            Ok(decoded) => entries.apply(decoded, change.len()),
-            Err(what) => damage.push(format!("catalogue: {what}")),
+/// Applies the changes of a frame.
+fn replay(frame: &FrameBody, entries: &mut Entries, damaged: &mut dyn FnMut(&str)) {
+    for change in changes(frame) {
+        match change {
+            Ok((change, bytes)) => entries.apply(change, bytes),
+            Err(what) => damaged(what),
         }
     }
 }

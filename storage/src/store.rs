@@ -4,10 +4,10 @@
 //! Not here: names of streams and what their records mean (`volume`, `stream`).
 
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::Disk,
     format::{
-        checkpoint::LogEnd,
+        checkpoint::{JournalPlace, LogEnd},
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
@@ -27,6 +27,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Locked while a process has the volume open.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 /// Size of a journal file unless told otherwise, in bytes.
 pub(crate) const JOURNAL_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Smallest size of a journal file, in bytes: some rounds must fit.
@@ -72,8 +74,10 @@ pub(crate) struct LogStoreReport {
     pub(crate) unclean: bool,
     /// Journal rounds replayed.
     pub(crate) rounds_replayed: u64,
-    /// Damage of journal and checkpoint, a sentence each, with file and offset. Damage of a log is told by `open_log`.
-    pub(crate) damage: Vec<String>,
+    /// Damage of journal and checkpoint. Damage of a log is told by `open_log`.
+    pub(crate) damage: Vec<DamagedBytes>,
+    /// Where the journal ended; `None` where its start was not known.
+    pub(crate) journal_end: Option<JournalPlace>,
 }
 
 /// An open store.
@@ -111,6 +115,7 @@ impl LogStore {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
             damage: if fresh { Vec::new() } else { redone.damage.clone() },
+            journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
         store.checkpointer.run(false)?;
@@ -348,17 +353,13 @@ impl LogStore {
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>> {
-        self.shared
-            .disk
-            .list(path)
-            .map_err(|error| Error::io(format!("list {}", path.display()), error))
+        let listed = self.shared.disk.list(path);
+        listed.map_err(|error| Error::io(format!("list {}", path.display()), error))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        self.shared
-            .disk
-            .remove_file(path)
-            .map_err(|error| Error::io(format!("remove {}", path.display()), error))
+        let removed = self.shared.disk.remove_file(path);
+        removed.map_err(|error| Error::io(format!("remove {}", path.display()), error))
     }
 
     fn sync_directory(&self, path: &Path) -> Result<()> {
@@ -395,9 +396,9 @@ fn names(disk: &Arc<dyn Disk>) -> Result<Vec<String>> {
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
-    disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
-        _ => Error::io("lock LOCK", error),
+    disk.lock(Path::new(LOCK_FILE)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(LOCK_FILE.into()),
+        _ => Error::io(format!("lock {LOCK_FILE}"), error),
     })
 }
 

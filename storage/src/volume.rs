@@ -7,6 +7,7 @@
 
 mod housekeeper;
 mod names;
+mod owner;
 mod recover;
 
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
         stored::StoredConfig,
     },
 };
+pub(crate) use owner::{LogFacts, LogOwner};
+
 use housekeeper::Housekeeper;
 use names::{Named, Names, Reservation, all_streams};
 use recover::open_streams;
@@ -128,10 +131,10 @@ impl Volume {
         let mut report = RecoveryReport {
             unclean: found.unclean,
             rounds_replayed: found.rounds_replayed,
-            damage: found.damage,
+            damage: found.damage.iter().map(ToString::to_string).collect(),
             unreadable_streams: Vec::new(),
         };
-        report.damage.extend(damage);
+        report.damage.extend(damage.iter().map(|damaged| format!("catalogue: {damaged}")));
         let environment = Arc::new(Environment {
             store,
             catalogue,
@@ -329,6 +332,12 @@ impl fmt::Debug for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Volume").field("environment", &self.environment).finish_non_exhaustive()
     }
+}
+
+/// Identity of a new stream.
+pub(crate) fn new_incarnation() -> Incarnation {
+    // 0 is the catalogue's log.
+    Incarnation(rand::random::<u128>().max(1))
 }
 
 #[cfg(test)]

@@ -126,9 +126,11 @@ impl Copies {
 
     /// Stops all; false where one did not.
     pub(crate) fn stop_all(&mut self) -> bool {
-        let running = std::mem::take(&mut self.running);
-        let stopped: Vec<bool> = running.into_values().map(Running::stop).collect();
-        !stopped.contains(&false)
+        let mut are_stopped = true;
+        for each in std::mem::take(&mut self.running).into_values() {
+            are_stopped &= each.stop();
+        }
+        are_stopped
     }
 }
 
@@ -239,7 +241,7 @@ impl World {
                 self.copies.appears(name, &stream);
             }
             Some(Err(error)) => {
-                let is_disk = crate::answers::kind(&error) == "Disk";
+                let is_disk = crate::model::kind(&error) == "Disk";
                 ensure!(is_disk, "{name}: cannot be created: {error}");
             }
             None => ensure!(self.is_broken(), "{name}: creation is never answered"),
@@ -260,21 +262,23 @@ impl World {
         {
             let stream = self.stream(&name)?;
             let directory = Arc::clone(&self.copies.directory);
-            let keys = match &plan {
-                Plan::Mirror(_) => vec![name.clone()],
-                Plan::Sources(all) => {
-                    all.iter().map(|each| format!("{name} {}", each.name)).collect()
-                }
-            };
-            for (index, key) in keys.into_iter().enumerate() {
-                let Entry::Vacant(vacant) = self.copies.running.entry(key) else { continue };
-                let (stream, directory) = (Arc::clone(&stream), Arc::clone(&directory));
-                vacant.insert(Running::start(|| match plan.clone() {
-                    Plan::Mirror(config) => Replicator::mirror(stream, config, directory),
-                    Plan::Sources(mut all) => {
-                        Replicator::source(stream, all.swap_remove(index), directory)
+            match plan {
+                Plan::Mirror(config) => {
+                    if let Entry::Vacant(place) = self.copies.running.entry(name) {
+                        let start = || Replicator::mirror(stream, config, directory);
+                        place.insert(Running::start(start)?);
                     }
-                })?);
+                }
+                Plan::Sources(sources) => {
+                    for config in sources {
+                        let key = format!("{name} {}", config.name);
+                        if let Entry::Vacant(place) = self.copies.running.entry(key) {
+                            let (stream, directory) = (Arc::clone(&stream), Arc::clone(&directory));
+                            let start = move || Replicator::source(stream, config, directory);
+                            place.insert(Running::start(start)?);
+                        }
+                    }
+                }
             }
         }
         self.note(format_args!("replications run"));

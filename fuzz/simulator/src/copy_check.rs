@@ -3,24 +3,19 @@
 //! Not here: who copies (`copies`).
 
 use crate::{
-    answers::{Answers, Told},
     copies::Plan,
     model::{Stored, matches},
-    tracked::observe,
+    tracked::{Answers, Told, observe},
     world::World,
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use headwater_replication::{
     SourceConfig,
-    identity::identity_hash,
     progress::{MIRROR_KEY, Progress, source_key},
 };
 use headwater_storage::{Error, NewMessage, Stream, StreamConfig, stream::SyncPolicy};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// All messages that a stream ever held.
 pub(crate) type Ever = BTreeMap<u64, Arc<Stored>>;
@@ -141,7 +136,7 @@ impl Target {
         let wanted = there.messages.iter().filter(|(_, stored)| matches(&filter, &stored.subject));
         let first = held.messages.keys().next().copied().unwrap_or(held.last + 1);
         let is_limited = self.config.limits.messages.is_some();
-        let sequences: BTreeSet<u64> = match &self.plan {
+        let sequences: std::collections::BTreeSet<u64> = match &self.plan {
             Plan::Mirror(_) => held.messages.keys().copied().collect(),
             Plan::Sources(_) => held
                 .messages
@@ -149,7 +144,10 @@ impl Target {
                 .filter_map(|stored| source_of(&stored.headers))
                 .filter(|source| {
                     source.name == origin
-                        && source.identity == identity_hash(origin_stream.created())
+                        && source.identity
+                            == headwater_replication::identity::identity_hash(
+                                origin_stream.created(),
+                            )
                 })
                 .map(|source| source.sequence)
                 .collect(),
@@ -272,7 +270,7 @@ impl World {
     fn check_sources(&self, stream: &Arc<Stream>, target: &Target, held: &Ever) -> Result<()> {
         let Plan::Sources(sources) = &target.plan else { return Ok(()) };
         let name = &target.config.name;
-        // By name of the origin: the creations that were read, and the last sequence of each.
+        // By name of the origin: the creation that is read and the sequence that came last.
         let mut at_origin: BTreeMap<String, Vec<(u128, u64)>> = BTreeMap::new();
         let mut own: BTreeMap<&[u8], u64> = BTreeMap::new();
         for (at, copy) in held {
@@ -281,20 +279,36 @@ impl World {
                 ensure!(again.is_none(), "{name}: {at} is stored twice");
                 continue;
             };
-            let incarnation = self.incarnation_of(&source);
-            let incarnation = incarnation.with_context(|| format!("{name}: {at} from nowhere"))?;
+            let identity = (source.name.clone(), source.identity.clone());
+            let incarnation = self.copies.identities.get(&identity);
+            let incarnation = *incarnation.with_context(|| format!("{name}: {at} from nowhere"))?;
             let order = at_origin.entry(source.name.clone()).or_default();
-            comes_next(order, incarnation, source.sequence)
-                .with_context(|| format!("{name}: {at} of {}", source.name))?;
+            match order.last_mut() {
+                Some((known, last)) if *known == incarnation => {
+                    ensure!(
+                        source.sequence > *last,
+                        "{name}: {} of {} comes behind {last}",
+                        source.sequence,
+                        source.name
+                    );
+                    *last = source.sequence;
+                }
+                _ => {
+                    let is_old = order.iter().any(|(known, _)| *known == incarnation);
+                    ensure!(!is_old, "{name}: goes back to an earlier {}", source.name);
+                    order.push((incarnation, source.sequence));
+                }
+            }
             let ever = self.ever(&source.name, incarnation).context("an origin")?;
             let original = ever.get(&source.sequence);
             let original = original
                 .with_context(|| format!("{name}: {at} copies what {} never had", source.name))?;
+            let expected = copied_headers(&original.headers, &source.line);
             ensure!(
                 copy.payload == original.payload
                     && copy.subject == original.subject
                     && source.subject == original.subject
-                    && copy.headers == copied_headers(&original.headers, &source.line),
+                    && copy.headers == expected,
                 "{name}: {at} is not {} of {}",
                 source.sequence,
                 source.name
@@ -307,60 +321,44 @@ impl World {
             }
         }
         ensure!(own.is_empty(), "{name}: holds what nobody sent");
-        sources.iter().try_for_each(|source| self.check_progress(stream, source, held))
+        self.check_progress(stream, name, sources, held)
     }
 
-    /// The creation that a copy names.
-    fn incarnation_of(&self, source: &SourceOf) -> Option<u128> {
-        let identity = (source.name.clone(), source.identity.clone());
-        self.copies.identities.get(&identity).copied()
-    }
-
-    /// Everything up to the stored position is there.
+    /// What the progress of a target says was copied is there.
     fn check_progress(
         &self,
-        stream: &Arc<Stream>,
-        source: &SourceConfig,
+        stream: &Stream,
+        name: &str,
+        sources: &[SourceConfig],
         held: &Ever,
     ) -> Result<()> {
-        let (name, origin) = (stream.config().name, &source.name);
-        let key = source_key(&source.index_name());
-        let Some(progress) = stream.progress(&key) else { return Ok(()) };
-        let progress = Progress::decode(&key, &progress)?;
-        let incarnation = progress.identity.incarnation.context("an identity")?.0;
-        let live = self.volume()?.stream(origin);
-        let Some(live) = live.filter(|live| live.incarnation().0 == incarnation) else {
-            return Ok(());
-        };
-        let there = observe(&live)?;
-        ensure!(progress.sequence <= there.last, "{name}: ahead of {origin}");
-        let filter = source.filter.as_deref().unwrap_or(">");
-        let copied: BTreeSet<u64> = held
-            .values()
-            .filter_map(|copy| source_of(&copy.headers))
-            .filter(|of| of.name == *origin && self.incarnation_of(of) == Some(incarnation))
-            .map(|of| of.sequence)
-            .collect();
-        let due = there.messages.range(..=progress.sequence);
-        for (at, _) in due.filter(|(_, stored)| matches(filter, &stored.subject)) {
-            ensure!(copied.contains(at), "{name}: lacks {at} of {origin}");
+        for source in sources {
+            let key = source_key(&source.index_name());
+            let Some(progress) = stream.progress(&key) else { continue };
+            let progress = Progress::decode(&key, &progress)?;
+            let incarnation = progress.identity.incarnation.context("an identity")?.0;
+            let Some(live) = self.volume()?.stream(&source.name) else { continue };
+            if live.incarnation().0 != incarnation {
+                continue;
+            }
+            let there = observe(&live)?;
+            ensure!(progress.sequence <= there.last, "{name}: ahead of {}", source.name);
+            let filter = source.filter.as_deref().unwrap_or(">");
+            let copied: std::collections::BTreeSet<u64> = held
+                .values()
+                .filter_map(|copy| source_of(&copy.headers))
+                .filter(|of| {
+                    let identity = (of.name.clone(), of.identity.clone());
+                    of.name == source.name
+                        && self.copies.identities.get(&identity) == Some(&incarnation)
+                })
+                .map(|of| of.sequence)
+                .collect();
+            let due = there.messages.range(..=progress.sequence);
+            for (at, _) in due.filter(|(_, stored)| matches(filter, &stored.subject)) {
+                ensure!(copied.contains(at), "{name}: lacks {at} of {}", source.name);
+            }
         }
         Ok(())
     }
-}
-
-/// A copy comes behind those before it, and never from a creation that was left.
-fn comes_next(order: &mut Vec<(u128, u64)>, incarnation: u128, sequence: u64) -> Result<()> {
-    match order.last_mut() {
-        Some((known, last)) if *known == incarnation => {
-            ensure!(sequence > *last, "{sequence} comes behind {last}");
-            *last = sequence;
-        }
-        _ => {
-            let is_old = order.iter().any(|(known, _)| *known == incarnation);
-            ensure!(!is_old, "an earlier creation again");
-            order.push((incarnation, sequence));
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A volume at rest, and damage of copies of it: bytes, zeros, files cut, emptied, removed, or in the place of others.
 //! Not here: what a damaged volume has to be (`damage_check`), crashes (`restart`).
 
-use crate::{answers::Told, damage_check::Damaged, random::Random, world::World};
+use crate::{damage_check::Damaged, random::Random, tracked::Told, world::World};
 use anyhow::{Context as _, Result};
 use headwater_storage::{Volume, testing::SimulatedDisk};
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn damage(
     random: &mut Random,
 ) -> Option<(String, PathBuf)> {
     let file = random.pick(files)?.clone();
-    let mut bytes = disk.content(&file).ok()?;
+    let mut bytes = disk.content(&file)?;
     let len = bytes.len() as u64;
     let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes.get(*at) != Some(&0)).collect();
     let at = random.pick(&written).copied().unwrap_or(0);
@@ -53,7 +53,7 @@ fn damage(
         }
         _ => {
             let other = random.pick(files)?.clone();
-            let content = disk.content(&other).ok()?;
+            let content = disk.content(&other)?;
             disk.replace(&other, &bytes).ok()?;
             bytes = content;
             format!("swapped with {}", other.display())

@@ -7,10 +7,9 @@
 //! Not here: the damage (`damage`).
 
 use crate::{
-    answers::kind,
     copy_check::Ever,
     damage::Rest,
-    model::Stored,
+    model::{Stored, kind},
     tracked::{Tracked, observe, stored},
     world::{World, at_once},
 };

@@ -6,19 +6,19 @@
 //! Not here: the server, and real disks.
 #![forbid(unsafe_code)]
 
-mod answers;
 pub mod campaign;
-mod changes;
 mod copies;
 mod copy_check;
 mod damage;
 mod damage_check;
-mod model;
+mod machine_steps;
+pub mod model;
+mod model_checks;
 pub mod random;
 mod restart;
 pub mod run;
 pub mod shrink;
 mod steps;
-mod tracked;
-mod workload;
+mod stream_steps;
+pub mod tracked;
 pub mod world;

@@ -4,26 +4,25 @@
 //! `docs/GUARANTEES.md`.
 //! Not here: what is durable when (`tracked`), what the engine answers (`world`).
 
-use crate::answers::Refusal;
 use bytes::Bytes;
 use headwater_storage::{
-    NewMessage, StreamConfig,
+    Error, NewMessage, StreamConfig,
     message::Rollup,
-    stream::{Batch, Discard, Item, Purge, StorageKind},
+    stream::{Batch, Item, Purge, StorageKind},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A message as it has to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub struct Stored {
     /// Nanoseconds since 1970.
-    pub(crate) time: i64,
+    pub time: i64,
     /// Subject.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Header block.
-    pub(crate) headers: Bytes,
+    pub headers: Bytes,
     /// Payload.
-    pub(crate) payload: Bytes,
+    pub payload: Bytes,
 }
 
 /// A message id that was given with a message.
@@ -38,7 +37,7 @@ struct KnownId {
 
 /// What is known of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IdStatus {
+pub enum IdStatus {
     /// It is not known.
     New,
     /// It is known with this sequence and time.
@@ -47,33 +46,36 @@ pub(crate) enum IdStatus {
     Unsure,
 }
 
+/// Why something is refused, as a word.
+pub type Refusal = &'static str;
+
 /// What an append has to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// Sequence given.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
     /// Nothing was stored.
-    pub(crate) duplicate: bool,
+    pub duplicate: bool,
     /// Time of storing.
-    pub(crate) time: i64,
+    pub time: i64,
 }
 
 /// The stream.
 #[derive(Clone, Debug)]
-pub(crate) struct Model {
+pub struct Model {
     /// Its configuration.
-    pub(crate) config: StreamConfig,
+    pub config: StreamConfig,
     /// What it holds.
-    pub(crate) messages: BTreeMap<u64, Arc<Stored>>,
+    pub messages: BTreeMap<u64, Arc<Stored>>,
     /// Highest sequence given out.
-    pub(crate) last: u64,
+    pub last: u64,
     /// Time of the message that had it.
-    pub(crate) last_time: Option<i64>,
+    pub last_time: Option<i64>,
     /// Replication progress.
-    pub(crate) progress: BTreeMap<String, Vec<u8>>,
+    pub progress: BTreeMap<String, Vec<u8>>,
     ids: Vec<KnownId>,
     /// Messages stored since somebody took them from here, held or not.
-    pub(crate) fresh: Vec<(u64, Arc<Stored>)>,
+    pub fresh: Vec<(u64, Arc<Stored>)>,
 }
 
 fn nanoseconds(duration: Duration) -> i64 {
@@ -81,7 +83,7 @@ fn nanoseconds(duration: Duration) -> i64 {
 }
 
 /// Whether a subject matches a filter.
-pub(crate) fn matches(filter: &str, subject: &str) -> bool {
+pub fn matches(filter: &str, subject: &str) -> bool {
     let (mut filter, mut subject) = (filter.split('.'), subject.split('.'));
     loop {
         match (filter.next(), subject.next()) {
@@ -95,7 +97,7 @@ pub(crate) fn matches(filter: &str, subject: &str) -> bool {
 
 impl Model {
     /// A new stream.
-    pub(crate) fn new(config: StreamConfig) -> Self {
+    pub fn new(config: StreamConfig) -> Self {
         let last = config.first_sequence.saturating_sub(1);
         Self {
             config,
@@ -109,7 +111,7 @@ impl Model {
     }
 
     /// What a message counts for.
-    fn bytes_of(&self, subject: &str, headers: usize, payload: usize) -> u64 {
+    pub(crate) fn bytes_of(&self, subject: &str, headers: usize, payload: usize) -> u64 {
         let bytes = match self.config.storage {
             StorageKind::Memory => subject.len() + headers + payload + 16,
             StorageKind::File if headers == 0 => subject.len() + payload + 30,
@@ -118,17 +120,17 @@ impl Model {
         bytes as u64
     }
 
-    fn bytes_held(&self, message: &Stored) -> u64 {
+    pub(crate) fn bytes_held(&self, message: &Stored) -> u64 {
         self.bytes_of(&message.subject, message.headers.len(), message.payload.len())
     }
 
     /// What all messages count for.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.messages.values().map(|message| self.bytes_held(message)).sum()
     }
 
     /// First sequence that is shown.
-    pub(crate) fn first(&self) -> u64 {
+    pub fn first(&self) -> u64 {
         match self.messages.keys().next() {
             Some(first) => *first,
             None if self.last == 0 => 0,
@@ -136,13 +138,13 @@ impl Model {
         }
     }
 
-    fn of<'a>(&'a self, filter: &'a str) -> impl DoubleEndedIterator<Item = u64> + 'a {
+    pub(crate) fn of<'a>(&'a self, filter: &'a str) -> impl DoubleEndedIterator<Item = u64> + 'a {
         let fits = move |(_, message): &(&u64, &Arc<Stored>)| matches(filter, &message.subject);
         self.messages.iter().filter(fits).map(|(at, _)| *at)
     }
 
     /// Takes away what is over the limits at this time.
-    pub(crate) fn limit(&mut self, now: i64) {
+    pub fn limit(&mut self, now: i64) {
         if let Some(max) = self.config.limits.messages_per_subject {
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
             let mut over = Vec::new();
@@ -174,21 +176,21 @@ impl Model {
     }
 
     /// What passing time takes away.
-    pub(crate) fn expire(&mut self, now: i64) {
+    pub fn expire(&mut self, now: i64) {
         if self.config.limits.age.is_some() && !self.config.sealed {
             self.limit(now);
         }
     }
 
     /// What opening takes away.
-    pub(crate) fn reopen(&mut self, now: i64) {
+    pub fn reopen(&mut self, now: i64) {
         if !self.config.sealed {
             self.limit(now);
         }
     }
 
     /// What is known of an id, where the clock never showed a later time than `latest`.
-    pub(crate) fn id(&self, id: &[u8], now: i64, latest: i64) -> IdStatus {
+    pub fn id(&self, id: &[u8], now: i64, latest: i64) -> IdStatus {
         let window = nanoseconds(self.config.dedup_window);
         let Some(at) = self.ids.iter().rposition(|known| known.id == id) else {
             return IdStatus::New;
@@ -207,59 +209,6 @@ impl Model {
             return IdStatus::New;
         }
         IdStatus::Unsure
-    }
-
-    fn check_message(&self, new: &NewMessage) -> Result<(), Refusal> {
-        let bytes = new.headers.len() + new.payload.len();
-        if self.config.limits.message_bytes.is_some_and(|max| bytes > max as usize) {
-            return Err("MessageTooLarge");
-        }
-        Ok(())
-    }
-
-    fn expected(&self, new: &NewMessage) -> Result<(), Refusal> {
-        if let Some((filter, expected)) = &new.expect.last_subject_sequence {
-            let filter = String::from_utf8_lossy(filter);
-            if self.of(&filter).next_back().unwrap_or(0) != *expected {
-                return Err("WrongLastSequence");
-            }
-        }
-        match new.expect.last_sequence {
-            Some(expected) if expected != self.last => Err("WrongLastSequence"),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the limits let a message in that comes behind these of the same group.
-    fn admit(&self, new: &NewMessage, before: &[NewMessage]) -> Result<(), Refusal> {
-        let config = &self.config;
-        if config.discard == Discard::Old {
-            return Ok(());
-        }
-        let subject = String::from_utf8_lossy(&new.subject).into_owned();
-        let size = |new: &NewMessage| {
-            let subject = String::from_utf8_lossy(&new.subject);
-            self.bytes_of(&subject, new.headers.len(), new.payload.len())
-        };
-        let held =
-            self.of(&subject).count() + before.iter().filter(|b| b.subject == new.subject).count();
-        let is_full = config.limits.messages_per_subject.is_some_and(|max| held as u64 >= max);
-        if is_full && config.discard_new_per_subject && new.rollup.is_none() {
-            return Err("MaximumMessagesPerSubject");
-        }
-        let count = (self.messages.len() + before.len()) as u64;
-        if config.limits.messages.is_some_and(|max| count >= max) && !is_full {
-            return Err("MaximumMessages");
-        }
-        let bytes = self.bytes() + before.iter().map(size).sum::<u64>() + size(new);
-        if config.limits.bytes.is_some_and(|max| bytes > max) {
-            let oldest = self.of(&subject).next().and_then(|at| self.messages.get(&at));
-            let replaced = oldest.filter(|_| is_full && before.is_empty());
-            if replaced.is_none_or(|old| self.bytes_held(old) < size(new)) {
-                return Err("MaximumBytes");
-            }
-        }
-        Ok(())
     }
 
     fn store(&mut self, sequence: u64, time: i64, new: &NewMessage) {
@@ -284,12 +233,7 @@ impl Model {
     }
 
     /// Appends a message whose id is not `Unsure`.
-    pub(crate) fn append(
-        &mut self,
-        new: &NewMessage,
-        now: i64,
-        latest: i64,
-    ) -> Result<Answer, Refusal> {
+    pub fn append(&mut self, new: &NewMessage, now: i64, latest: i64) -> Result<Answer, Refusal> {
         self.check_message(new)?;
         if self.config.sealed {
             return Err("Sealed");
@@ -310,7 +254,7 @@ impl Model {
     }
 
     /// Appends messages as one; their ids are new.
-    pub(crate) fn append_all(&mut self, all: &[NewMessage], now: i64) -> Result<Answer, Refusal> {
+    pub fn append_all(&mut self, all: &[NewMessage], now: i64) -> Result<Answer, Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -329,7 +273,7 @@ impl Model {
     }
 
     /// Applies a batch of replication to a stream that discards old messages; gives how many steps are applied.
-    pub(crate) fn apply(&mut self, batch: &Batch, now: i64) -> usize {
+    pub fn apply(&mut self, batch: &Batch, now: i64) -> usize {
         if self.config.sealed {
             return 0;
         }
@@ -380,7 +324,7 @@ impl Model {
     }
 
     /// Deletes one message.
-    pub(crate) fn delete(&mut self, sequence: u64) -> Result<(), Refusal> {
+    pub fn delete(&mut self, sequence: u64) -> Result<(), Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -391,7 +335,7 @@ impl Model {
     }
 
     /// Purges; gives how many went.
-    pub(crate) fn purge(&mut self, purge: &Purge) -> Result<u64, Refusal> {
+    pub fn purge(&mut self, purge: &Purge) -> Result<u64, Refusal> {
         if self.config.sealed {
             return Err("Sealed");
         }
@@ -409,7 +353,7 @@ impl Model {
     }
 
     /// Takes a configuration; its limits are not applied yet.
-    pub(crate) fn update(&mut self, config: StreamConfig) -> Result<(), Refusal> {
+    pub fn update(&mut self, config: StreamConfig) -> Result<(), Refusal> {
         if self.config.sealed && !config.sealed {
             return Err("InvalidConfig");
         }
@@ -421,10 +365,32 @@ impl Model {
     }
 
     /// Whether two are the same to a reader.
-    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+    pub fn looks_like(&self, other: &Self) -> bool {
         self.config == other.config
             && self.messages == other.messages
             && self.last == other.last
             && self.progress == other.progress
+    }
+}
+
+/// The word for an error: a refusal by a rule, or what went wrong with the disk.
+pub fn kind(error: &Error) -> Refusal {
+    match error {
+        Error::MessageTooLarge { .. } => "MessageTooLarge",
+        Error::MaximumMessages => "MaximumMessages",
+        Error::MaximumBytes => "MaximumBytes",
+        Error::MaximumMessagesPerSubject => "MaximumMessagesPerSubject",
+        Error::WrongLastSequence { .. } => "WrongLastSequence",
+        Error::DuplicateMessageId { .. } => "DuplicateMessageId",
+        Error::WrongProgress { .. } => "WrongProgress",
+        Error::MessageNotFound(_) => "MessageNotFound",
+        Error::InvalidConfig(_) => "InvalidConfig",
+        Error::StreamExists(_) => "StreamExists",
+        Error::StreamNotFound(_) => "StreamNotFound",
+        Error::Sealed => "Sealed",
+        Error::DeleteDenied => "DeleteDenied",
+        Error::PurgeDenied => "PurgeDenied",
+        Error::RollupDenied => "RollupDenied",
+        _ => "Disk",
     }
 }

@@ -6,6 +6,11 @@
 pub struct Random(u64);
 
 impl Random {
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The numbers of one step of a seed, which do not depend on the steps before it.
     pub fn of_step(seed: u64, step: u64) -> Self {
         let mut mixed = Self(seed ^ step.wrapping_mul(0xd6e8_feb8_6659_fd93));

@@ -3,19 +3,62 @@
 //! After a crash the stream has to be one of these models, and none before what was acknowledged or seen.
 //! Not here: what makes the changes (`world`), copies of other streams (`copies`).
 
-use crate::{
-    answers::{Answers, Refusal, Told, kind},
-    model::{Model, Stored},
-};
+use crate::model::{Model, Refusal, Stored, kind};
 use anyhow::{Result, bail, ensure};
 use headwater_storage::{
-    Message, Stream, StreamConfig, Tail,
-    stream::{StorageKind, SyncPolicy},
+    Appended, Error, Message, Stream, StreamConfig, Tail,
+    stream::{BatchOutcome, StorageKind, SyncPolicy},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
+
+/// What a change was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// An append: sequence, whether it was a duplicate, time.
+    Appended(u64, bool, i64),
+    /// A batch of replication: steps applied, last sequence.
+    Applied(usize, u64),
+}
+
+impl From<Appended> for Told {
+    fn from(appended: Appended) -> Self {
+        Self::Appended(appended.sequence, appended.duplicate, appended.time.0)
+    }
+}
+
+impl From<BatchOutcome> for Told {
+    fn from(outcome: BatchOutcome) -> Self {
+        Self::Applied(outcome.applied, outcome.last_sequence)
+    }
+}
+
+/// An answer, with the number of the change that it is to.
+type Numbered = (u64, Result<Told, Error>);
+
+/// Answers as they come, with the number of the change.
+#[derive(Clone, Debug, Default)]
+pub struct Answers(Arc<Mutex<Vec<Numbered>>>);
+
+impl Answers {
+    /// A callback for the change with this number.
+    pub fn callback<T: Into<Told>>(
+        &self,
+        number: u64,
+    ) -> impl FnOnce(Result<T, Error>) + Send + use<T> {
+        let answers = Arc::clone(&self.0);
+        move |answer| {
+            let answer = (number, answer.map(Into::into));
+            answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+        }
+    }
+
+    pub(crate) fn take(&self) -> Vec<(u64, Result<Told, Error>)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// A change on its way.
 #[derive(Debug)]
@@ -29,15 +72,15 @@ struct Pending {
 
 /// Everything that a reader sees.
 #[derive(Debug)]
-pub(crate) struct Observed {
+pub struct Observed {
     /// Messages by sequence.
-    pub(crate) messages: BTreeMap<u64, Stored>,
+    pub messages: BTreeMap<u64, Stored>,
     /// Highest sequence.
-    pub(crate) last: u64,
+    pub last: u64,
 }
 
 /// A message as the model has it.
-pub(crate) fn stored(message: &Message) -> Stored {
+pub fn stored(message: &Message) -> Stored {
     Stored {
         time: message.time.0,
         subject: message.subject_str().to_owned(),
@@ -47,7 +90,7 @@ pub(crate) fn stored(message: &Message) -> Stored {
 }
 
 /// Reads all of a stream.
-pub(crate) fn observe(stream: &Arc<Stream>) -> Result<Observed> {
+pub fn observe(stream: &Arc<Stream>) -> Result<Observed> {
     let mut tail = stream.tail(0, Vec::new());
     let mut messages = BTreeMap::new();
     while let Some(batch) = tail.try_next(64, 1 << 20)? {
@@ -61,37 +104,37 @@ pub(crate) fn observe(stream: &Arc<Stream>) -> Result<Observed> {
 
 /// The stream.
 #[derive(Debug)]
-pub(crate) struct Tracked {
+pub struct Tracked {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Which creation; `None` where the creation was not acknowledged.
-    pub(crate) incarnation: Option<u128>,
+    pub incarnation: Option<u128>,
     /// What is acknowledged.
-    pub(crate) base: Model,
+    pub base: Model,
     pending: VecDeque<Pending>,
     /// Acknowledged states that a power cut may bring back: those since the last checkpoint, with a sync interval.
     unsynced: Vec<Model>,
     /// Configurations that may be stored though their update failed.
-    pub(crate) doubtful_configs: Vec<StreamConfig>,
+    pub doubtful_configs: Vec<StreamConfig>,
     /// Every message that was ever given a sequence, while it may be on the disk.
-    pub(crate) ever: BTreeMap<u64, Arc<Stored>>,
+    pub ever: BTreeMap<u64, Arc<Stored>>,
     /// Messages that were not acknowledged and are gone; their bytes may still be on the disk.
-    pub(crate) never_acknowledged: Vec<(u64, Arc<Stored>)>,
+    pub never_acknowledged: Vec<(u64, Arc<Stored>)>,
     /// Answers that came.
-    pub(crate) answers: Answers,
+    pub answers: Answers,
     next_number: u64,
     /// A change failed: what is on the disk is not known.
-    pub(crate) doubt: bool,
+    pub doubt: bool,
     /// Creating or deleting it failed.
-    pub(crate) may_be_missing: bool,
+    pub may_be_missing: bool,
     /// Highest sequence that a reader saw.
-    pub(crate) seen: u64,
+    pub seen: u64,
     tail: Option<Tail>,
 }
 
 impl Tracked {
     /// A stream that is about to be created.
-    pub(crate) fn new(config: StreamConfig) -> Self {
+    pub fn new(config: StreamConfig) -> Self {
         Self {
             name: config.name.clone(),
             incarnation: None,
@@ -111,31 +154,27 @@ impl Tracked {
     }
 
     /// The model with everything that is on its way.
-    pub(crate) fn newest(&self) -> &Model {
+    pub fn newest(&self) -> &Model {
         self.pending.iter().rev().find_map(|pending| pending.after.as_ref()).unwrap_or(&self.base)
     }
 
     /// Whether a loss of power may take back what was acknowledged.
-    pub(crate) fn has_interval(&self) -> bool {
+    pub fn has_interval(&self) -> bool {
         matches!(self.base.config.sync, Some(SyncPolicy::Interval(_)))
     }
 
     /// Whether it goes with the process.
-    pub(crate) fn in_memory(&self) -> bool {
+    pub fn in_memory(&self) -> bool {
         self.base.config.storage == StorageKind::Memory
     }
 
     /// Whether changes are on their way.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.pending.is_empty() && !self.doubt
     }
 
     /// Notes a change that is about to be made, with what has to be answered; gives its number.
-    pub(crate) fn push(
-        &mut self,
-        expected: Option<Result<Told, Refusal>>,
-        after: Option<Model>,
-    ) -> u64 {
+    pub fn push(&mut self, expected: Option<Result<Told, Refusal>>, after: Option<Model>) -> u64 {
         let after = after.map(|mut after| {
             self.ever.extend(std::mem::take(&mut after.fresh));
             after
@@ -146,12 +185,12 @@ impl Tracked {
     }
 
     /// Takes back a change that was refused by a rule.
-    pub(crate) fn withdraw(&mut self, number: u64) {
+    pub fn withdraw(&mut self, number: u64) {
         self.pending.retain(|pending| pending.number != number);
     }
 
     /// Everything up to this change is durable.
-    pub(crate) fn acknowledge(&mut self, number: u64) {
+    pub fn acknowledge(&mut self, number: u64) {
         let has_interval = self.has_interval();
         while self.pending.front().is_some_and(|pending| pending.number <= number) {
             let Some(after) = self.pending.pop_front().and_then(|pending| pending.after) else {
@@ -166,17 +205,17 @@ impl Tracked {
     }
 
     /// A checkpoint is done: what is acknowledged outlives a power cut.
-    pub(crate) fn synced(&mut self) {
+    pub fn synced(&mut self) {
         self.unsynced.clear();
     }
 
     /// Acknowledged states that a power cut may bring back.
-    pub(crate) fn unsynced(&self) -> usize {
+    pub fn unsynced(&self) -> usize {
         self.unsynced.len()
     }
 
     /// Takes in the answers that came.
-    pub(crate) fn collect(&mut self) -> Result<()> {
+    pub fn collect(&mut self) -> Result<()> {
         for (number, answer) in self.answers.take() {
             let Some(pending) = self.pending.iter().find(|pending| pending.number == number) else {
                 bail!("{}: change {number} is answered twice or too late: {answer:?}", self.name);
@@ -205,7 +244,7 @@ impl Tracked {
     }
 
     /// Nothing is on its way any more: all must have been answered.
-    pub(crate) fn settle(&mut self) -> Result<()> {
+    pub fn settle(&mut self) -> Result<()> {
         self.collect()?;
         if self.doubt {
             return Ok(());
@@ -218,7 +257,7 @@ impl Tracked {
     }
 
     /// What the stream may be when it is opened again.
-    pub(crate) fn candidates(&self, power_was_cut: bool) -> Vec<Model> {
+    pub fn candidates(&self, power_was_cut: bool) -> Vec<Model> {
         let after = self.pending.iter().filter_map(|pending| pending.after.as_ref());
         let unsynced = if power_was_cut { &self.unsynced[..] } else { &[] };
         let states: Vec<&Model> =
@@ -243,7 +282,7 @@ impl Tracked {
     }
 
     /// Goes on from what was found.
-    pub(crate) fn resolve(&mut self, found: Model) {
+    pub fn resolve(&mut self, found: Model) {
         if self.has_interval() {
             // What opening removed is not synced either.
             let mut before = std::mem::take(&mut self.unsynced);
@@ -265,7 +304,7 @@ impl Tracked {
     }
 
     /// The one of the candidates that the stream is.
-    pub(crate) fn recognize(&self, stream: &Arc<Stream>, candidates: Vec<Model>) -> Result<Model> {
+    pub fn recognize(&self, stream: &Arc<Stream>, candidates: Vec<Model>) -> Result<Model> {
         let observed = observe(stream)?;
         let (progress, config) = (stream.progress_entries(), stream.config());
         let fits = |candidate: &Model| {
@@ -298,7 +337,7 @@ impl Tracked {
     }
 
     /// Everything that can be asked of a settled stream gives what the model says.
-    pub(crate) fn check(&mut self, stream: &Arc<Stream>) -> Result<u64> {
+    pub fn check(&mut self, stream: &Arc<Stream>) -> Result<u64> {
         let model = &self.base;
         let observed = observe(stream)?;
         if let Some(what) = difference(model, &observed) {
@@ -327,7 +366,7 @@ impl Tracked {
     }
 
     /// What readers see is one of the states since the last acknowledgement.
-    pub(crate) fn check_visible(&self, stream: &Arc<Stream>) -> Result<()> {
+    pub fn check_visible(&self, stream: &Arc<Stream>) -> Result<()> {
         let observed = observe(stream)?;
         let after = self.pending.iter().filter_map(|pending| pending.after.as_ref());
         let mut states = std::iter::once(&self.base).chain(after);
@@ -339,7 +378,7 @@ impl Tracked {
     }
 
     /// Follows the stream a little: what a tail gives was stored, comes once and in order, and stays.
-    pub(crate) fn follow(&mut self, stream: &Arc<Stream>, most: usize) -> Result<u64> {
+    pub fn follow(&mut self, stream: &Arc<Stream>, most: usize) -> Result<u64> {
         let from = self.seen + 1;
         let tail = self.tail.get_or_insert_with(|| stream.tail(from, Vec::new()));
         let next = tail.next_sequence();
@@ -362,7 +401,7 @@ impl Tracked {
     }
 
     /// Forgets its reader, before the volume is closed.
-    pub(crate) fn stop_following(&mut self) {
+    pub fn stop_following(&mut self) {
         self.tail = None;
     }
 }

@@ -5,12 +5,11 @@
 //! Not here: what the steps do (`steps`, `restart`, `copies`, `damage`).
 
 use crate::{
-    answers::Answers,
     copies::Copies,
     model::Model,
     random::{Digest, Random},
     restart::End,
-    tracked::Tracked,
+    tracked::{Answers, Tracked},
 };
 use anyhow::{Context as _, Result, bail};
 use headwater_storage::{

@@ -13,4 +13,5 @@ mod tree;
 pub(crate) mod value;
 
 pub use flags::Invocation;
+
 pub use options::{JetStreamOptions, Options, StorageOptions};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// A duration as Go writes it: decimal numbers with units, such as `1h30m` or `1.5s`. `0` needs no unit.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

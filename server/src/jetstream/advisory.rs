@@ -110,12 +110,21 @@ pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, res
 }
 
 fn publish(account: &Arc<Account>, subject: String, kind: &str, make: impl FnOnce() -> Value) {
+    publish_kind(account, subject, &format!("io.nats.jetstream.advisory.v1.{kind}"), make);
+}
+
+/// Tells what happened, with the whole name of its kind.
+pub(crate) fn publish_kind(
+    account: &Arc<Account>,
+    subject: String,
+    kind: &str,
+    make: impl FnOnce() -> Value,
+) {
     if !account.has_interest(&subject) {
         return;
     }
     let mut event = make();
     if let Value::Object(event) = &mut event {
-        let kind = format!("io.nats.jetstream.advisory.v1.{kind}");
         event.insert("type".into(), kind.into());
         event.insert("id".into(), nuid::next().as_str().into());
         event.insert("timestamp".into(), text_time::now().into());

@@ -50,6 +50,12 @@ pub(crate) async fn follow_config(tenant: Arc<Tenant>, entry: Arc<Entry>) {
     let statuses =
         handles.map(|each| (each.origin.clone(), each.handle.clone())).collect::<Vec<_>>();
     entry.set_statuses(Arc::new(statuses));
+    // What keeps messages for those who copy them has to know that there are some.
+    for origin in config.mirror.iter().chain(&config.sources) {
+        if let Some(keeper) = tenant.entry(&origin.name).and_then(|origin| origin.keeper()) {
+            keeper.look_again();
+        }
+    }
 }
 
 impl Copies {

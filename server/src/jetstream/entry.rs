@@ -3,9 +3,12 @@
 
 use super::Context;
 use super::config::StreamConfig;
+use super::consumers::Consumers;
 use super::copies::Copies;
+use super::keeper::Keeper;
 use super::publish::Publisher;
 use super::publish::republish::{AbortOnDrop, follow};
+use super::tenant::Tenant;
 use crate::routing::{Account, InternalSubscription};
 use headwater_storage::Stream;
 use std::fmt;
@@ -17,6 +20,9 @@ pub(crate) struct Entry {
     pub(crate) stream: Arc<Stream>,
     /// What it copies. Held over waits, so it has the lock of the runtime.
     pub(crate) copies: tokio::sync::Mutex<Copies>,
+    /// Its consumers.
+    pub(crate) consumers: Consumers,
+    keeper: Mutex<Option<Arc<Keeper>>>,
     publisher: Arc<Publisher>,
     config: RwLock<Arc<StreamConfig>>,
     captures: Mutex<Vec<(String, InternalSubscription)>>,
@@ -42,6 +48,8 @@ impl Entry {
         Arc::new(Self {
             stream,
             copies: tokio::sync::Mutex::default(),
+            consumers: Consumers::default(),
+            keeper: Mutex::default(),
             publisher,
             config: RwLock::new(config),
             captures: Mutex::default(),
@@ -79,7 +87,17 @@ impl Entry {
     pub(crate) fn release(&self) {
         self.republishing.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.publisher.abandon();
+    }
+    /// What lets messages go that stay only for those who need them; none where they stay up to a limit.
+    pub(crate) fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Lets messages go as its configuration says. Called when its consumers are there.
+    pub(crate) fn keep(self: &Arc<Self>, tenant: &Arc<Tenant>) {
+        let keeper = Keeper::start(tenant, self);
+        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
     }
     /// How its copies go, to be asked without waiting.
     pub(crate) fn statuses(&self) -> super::copies::Statuses {

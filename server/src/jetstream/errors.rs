@@ -96,7 +96,80 @@ table! {
     SOURCE_CONSUMER = 400 10215 "stream source consumer config is invalid";
     SOURCE_CONSUMER_DUPLICATE = 400 10216 "duplicate stream source consumer detected";
     SOURCE_HEADER_REFUSED = 400 10227 "message stream source header is not allowed";
-    CONSUMERS_NOT_BUILT = 501 10039 "consumers are not built into this server";
+    CONSUMER_NAME_EXISTS = 400 10013 "consumer name already in use";
+    CONSUMER_NOT_FOUND = 404 10014 "consumer not found";
+    CONSUMER_DURABLE_SUBJECT = 400 10016
+        "consumer expected to be durable but no durable name set in subject";
+    CONSUMER_DURABLE_MISMATCH = 400 10017
+        "consumer name in subject does not match durable name in request";
+    CONSUMER_DURABLE_MISSING = 400 10018
+        "consumer expected to be durable but a durable name was not set";
+    CONSUMER_EPHEMERAL_DURABLE = 400 10020
+        "consumer expected to be ephemeral but a durable name was set in request";
+    CONSUMERS_MAXIMUM = 400 10026 "maximum consumers limit reached";
+    CONSUMER_CONFIG_REQUIRED = 400 10078 "consumer config required";
+    CONSUMER_DELIVER_WILDCARDS = 400 10079 "consumer deliver subject has wildcards";
+    CONSUMER_PUSH_WAITING = 400 10080 "consumer in push mode can not set max waiting";
+    CONSUMER_DELIVER_CYCLE = 400 10081 "consumer deliver subject forms a cycle";
+    CONSUMER_PENDING_POLICY = 400 10082 "consumer requires ack policy for max ack pending";
+    CONSUMER_HEARTBEAT_SMALL = 400 10083 "consumer idle heartbeat needs to be >= 100ms";
+    CONSUMER_PULL_ACK = 400 10084
+        "consumer in pull mode requires explicit ack policy on workqueue stream";
+    CONSUMER_PULL_RATE = 400 10086 "consumer in pull mode can not have rate limit set";
+    CONSUMER_HEARTBEAT_PUSH = 400 10088 "consumer idle heartbeat requires a push based consumer";
+    CONSUMER_FLOW_CONTROL_PUSH = 400 10089
+        "consumer flow control requires a push based consumer";
+    CONSUMER_DIRECT_PUSH = 400 10090 "consumer direct requires a push based consumer";
+    CONSUMER_DIRECT_EPHEMERAL = 400 10091 "consumer direct requires an ephemeral consumer";
+    CONSUMER_QUEUE_EXPLICIT = 400 10098 "workqueue stream requires explicit ack";
+    CONSUMER_QUEUE_UNFILTERED = 400 10099
+        "multiple non-filtered consumers not allowed on workqueue stream";
+    CONSUMER_QUEUE_NOT_UNIQUE = 400 10100
+        "filtered consumer not unique on workqueue stream";
+    CONSUMER_QUEUE_ALL = 400 10101 "consumer must be deliver all on workqueue stream";
+    CONSUMER_BAD_NAME = 400 10103 "durable name can not contain '.', '*', '>'";
+    CONSUMER_FLOW_CONTROL_HEARTBEAT = 400 10108
+        "consumer with flow control also needs heartbeats";
+    CONSUMER_DELIVER_INVALID = 400 10112 "invalid push consumer deliver subject";
+    CONSUMER_EXPIRES_SMALL = 400 10115 "consumer max request expires needs to be >= 1ms";
+    CONSUMER_BACKOFF_LONGER = 400 10116
+        "max deliver is required to be > length of backoff values";
+    CONSUMER_REPLICAS_EXCEED = 400 10126 "consumer config replica count exceeds parent stream";
+    CONSUMER_NAME_PATH = 400 10127 "Consumer name can not contain path separators";
+    CONSUMER_FILTER_MISMATCH = 400 10131
+        "Consumer create request did not match filtered subject from create subject";
+    CONSUMER_TWO_NAMES = 400 10132
+        "Consumer Durable and Name have to be equal if both are provided";
+    CONSUMER_REPLICAS_DIFFER = 400 10134
+        "consumer config replicas must match interest retention stream's replicas";
+    CONSUMER_TWO_FILTERS = 400 10136
+        "consumer cannot have both FilterSubject and FilterSubjects specified";
+    CONSUMER_FILTERS_IN_SUBJECT = 400 10137
+        "consumer with multiple subject filters cannot use subject based API";
+    CONSUMER_FILTERS_OVERLAP = 400 10138 "consumer subject filters cannot overlap";
+    CONSUMER_FILTER_EMPTY = 400 10139 "consumer filter in FilterSubjects cannot be empty";
+    CONSUMER_EXISTS = 400 10148 "consumer already exists";
+    CONSUMER_MISSING = 400 10149 "consumer does not exist";
+    CONSUMER_POLICY_WITHOUT_GROUPS = 400 10159
+        "Setting PriorityPolicy requires at least one PriorityGroup to be set";
+    CONSUMER_GROUP_UNKNOWN = 400 10160
+        "Provided priority group does not exist for this consumer";
+    CONSUMER_GROUP_EMPTY = 400 10161 "Group name cannot be an empty string";
+    CONSUMER_GROUP_NAME = 400 10162
+        "Valid priority group name must match A-Z, a-z, 0-9, -_/=)+ and may not exceed 16 characters";
+    CONSUMER_GROUPS_PUSH = 400 10178 "priority groups can not be used with push consumers";
+    CONSUMER_ACK_WAIT_NEGATIVE = 400 10183 "consumer ack wait needs to be positive";
+    CONSUMER_BACKOFF_NEGATIVE = 400 10184 "consumer backoff needs to be positive";
+    CONSUMER_GROUPS_WITHOUT_POLICY = 400 10196
+        "consumer can not have priority groups when policy is none";
+    CONSUMER_PINNED_WITHOUT_POLICY = 400 10197
+        "PinnedTTL cannot be set when PriorityPolicy is none";
+    CONSUMER_ACK_FLOW_PUSH = 400 10218
+        "flow control ack policy requires a push based consumer";
+    CONSUMER_ACK_FLOW_CONTROL = 400 10219 "flow control ack policy requires flow control";
+    CONSUMER_ACK_FLOW_PENDING = 400 10220 "flow control ack policy requires max ack pending";
+    CONSUMER_ACK_FLOW_WAIT = 400 10221 "flow control ack policy requires unset ack wait";
+    CONSUMER_ACK_FLOW_DELIVER = 400 10222 "flow control ack policy requires unset max deliver";
     SNAPSHOTS_NOT_BUILT = 501 10039 "snapshot and restore are not built into this server";
 }
 

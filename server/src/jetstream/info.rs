@@ -64,6 +64,7 @@ pub(crate) fn state(entry: &Entry, details: &Details) -> Value {
         value.insert("first_seq".into(), first_sequence.into());
         value.insert("last_seq".into(), (first_sequence - 1).into());
     }
+    value.insert("consumer_count".into(), entry.consumers.listed().len().into());
     if details.has_deleted && state.deleted > 0 {
         let ranges = entry.stream.deleted();
         let sequences = ranges.into_iter().flat_map(|(first, last)| first..=last);
@@ -99,6 +100,5 @@ fn plain_state(state: &StreamState) -> Map<String, Value> {
         let sequences: Vec<u64> = sequences.take(DELETED_MAX).collect();
         value.insert("lost".into(), json!({"msgs": sequences, "bytes": lost.bytes}));
     }
-    value.insert("consumer_count".into(), 0.into());
     value
 }

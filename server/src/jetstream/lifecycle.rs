@@ -3,11 +3,12 @@
 //! Not here: requests, replies and advisories (`api`), verdicts (`validate`).
 
 use super::config::{ConfigRequest, StreamConfig};
+use super::consumer::{Status, ledger::Ledger};
 use super::copies;
 use super::entry::Entry;
 use super::errors::{self, ApiError};
 use super::tenant::Tenant;
-use super::validate;
+use super::{consumers, validate};
 use headwater_storage::Error as StorageError;
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub(crate) async fn create<T>(
     })?;
     let entry = Entry::new(stream, Arc::new(config), &tenant.context);
     let shown = show(&entry);
+    entry.keep(tenant);
     entry.capture(&tenant.account);
     tenant.insert(name, entry.clone());
     copies::follow_config(tenant.clone(), entry).await;
@@ -67,6 +69,7 @@ pub(crate) async fn update<T>(
     validate::replicas(&config)?;
     let old = entry.config();
     let config = validate::updated(&old, config)?;
+    consumers::within_limits(&entry, &old, &config)?;
     fits(tenant, &config)?;
     validate::unusable_filters(&config)?;
     validate::refuse_unbuilt(&config)?;
@@ -74,7 +77,11 @@ pub(crate) async fn update<T>(
     stored.first_sequence = entry.stream.config().first_sequence;
     let updated = entry.stream.update(stored).await;
     updated.map_err(|error| ApiError::of_storage(&error, UPDATE_FAILED))?;
+    let is_kept_otherwise = old.retention != config.retention;
     entry.set_config(Arc::new(config));
+    if is_kept_otherwise {
+        entry.keep(tenant);
+    }
     let shown = show(&entry);
     copies::follow_config(tenant.clone(), entry.clone()).await;
     entry.capture(&tenant.account);
@@ -87,13 +94,20 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
     let entry = tenant.entry(name).ok_or(errors::STREAM_NOT_FOUND)?;
     entry.release();
     entry.copies.lock().await.stop().await;
+    entry.consumers.stop(Status::new(409, "Consumer Deleted")).await;
     let deleted = tenant.context.volume.delete_stream(&tenant.stored_name(name)).await;
     if let Err(error) = deleted {
         entry.capture(&tenant.account);
+        consumers::load(tenant, &entry);
+        entry.keep(tenant);
         copies::follow_config(tenant.clone(), entry).await;
         return Err(ApiError::of_storage(&error, DELETE_FAILED));
     }
     tenant.remove(name);
+    let forgotten = Ledger::delete(&tenant.context.volume, tenant.account.name(), name).await;
+    if let Err(error) = forgotten {
+        tracing::warn!(stream = name, %error, "the consumers of a deleted stream are still stored");
+    }
     Ok(())
 }
 

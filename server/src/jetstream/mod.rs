@@ -6,17 +6,20 @@
 //! sends the acknowledgement. In the volume a stream is called `<account>/<name>`, and its whole configuration lies
 //! beside the engine's.
 //!
-//! Not here: consumers, sockets, how messages are stored or copied.
+//! Not here: sockets, how messages are stored or copied.
 
 mod accounting;
 mod advisory;
 mod api;
 pub mod config;
+mod consumer;
+mod consumers;
 mod copies;
 mod entry;
 pub mod errors;
 mod info;
 mod json;
+mod keeper;
 mod lifecycle;
 mod lookup;
 mod publish;

@@ -3,8 +3,9 @@
 
 use super::api::Queue;
 use super::config::{StreamConfig, from_stored};
+use super::consumer::Status;
 use super::entry::Entry;
-use super::{Context, accounting, config::Storage};
+use super::{Context, accounting, config::Storage, consumers};
 use crate::routing::{Account, InternalSubscription};
 use headwater_replication::Directory;
 use headwater_storage::Stream;
@@ -45,6 +46,7 @@ pub(crate) struct Usage {
     pub(crate) reserved_memory: u64,
     pub(crate) reserved_file: u64,
     pub(crate) messages: u64,
+    pub(crate) consumers: usize,
 }
 
 impl Tenant {
@@ -112,6 +114,7 @@ impl Tenant {
         for (entry, config) in entries.iter().zip(&configs) {
             let state = entry.stream.state();
             usage.messages += state.messages;
+            usage.consumers += entry.consumers.all().len();
             match config.storage {
                 Storage::Memory => usage.memory += state.bytes,
                 Storage::File => usage.file += state.bytes,
@@ -128,6 +131,7 @@ impl Tenant {
         let _changing = self.changing.lock().await;
         for entry in self.entries() {
             entry.release();
+            entry.consumers.stop(Status::new(409, "Server Shutdown")).await;
             entry.copies.lock().await.stop().await;
         }
         self.streams.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -163,6 +167,8 @@ impl Tenant {
         }
         for entry in entries {
             entry.capture(&self.account);
+            consumers::load(self, &entry);
+            entry.keep(self);
             self.context.runtime.spawn(super::copies::follow_config(self.clone(), entry));
         }
     }

@@ -31,6 +31,7 @@ impl JetStream {
             sum.0.reserved_memory += usage.reserved_memory;
             sum.0.reserved_file += usage.reserved_file;
             sum.0.messages += usage.messages;
+            sum.0.consumers += usage.consumers;
             sum.1 += tenant.requests.load(Ordering::Relaxed);
             sum.2 += tenant.errors.load(Ordering::Relaxed);
             sum.3 += tenant.entries().len();
@@ -87,7 +88,7 @@ impl JetStreamView for JetStream {
         let tenants = self.tenants();
         value.insert("config".into(), self.config());
         value.insert("streams".into(), streams.into());
-        value.insert("consumers".into(), 0.into());
+        value.insert("consumers".into(), usage.consumers.into());
         value.insert("messages".into(), usage.messages.into());
         value.insert("bytes".into(), usage.memory.saturating_add(usage.file).into());
         value.insert("accounts".into(), tenants.len().into());

@@ -3,6 +3,7 @@
 //! Nothing here waits, and no lock is held while a receiver is called, so a receiver may publish or subscribe itself.
 //! Not here: who may log in to the account (`server`), bytes of the protocol.
 
+use super::interest::{InterestWatch, Watchers};
 use super::{Handler, Matched, Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::Bytes;
 use std::cell::Cell;
@@ -39,6 +40,7 @@ pub struct Account {
     tree: RwLock<Tree>,
     generation: AtomicU64,
     server_origin: Arc<Origin>,
+    watchers: Watchers,
 }
 
 impl Account {
@@ -49,6 +51,7 @@ impl Account {
             tree: RwLock::default(),
             generation: AtomicU64::new(1),
             server_origin: Arc::default(),
+            watchers: Watchers::default(),
         })
     }
     /// Its name; `$G` for the global one.
@@ -91,16 +94,21 @@ impl Account {
     }
     /// Adds a subscription; the caller checked its subject.
     pub fn add(&self, subscription: Arc<Subscription>) {
-        let mut tree = self.write();
-        tree.insert(subscription);
+        let subject = subscription.subject.clone();
+        self.write().insert(subscription);
         self.generation.fetch_add(1, Ordering::Release);
+        self.watchers.changed(&subject);
     }
     /// Removes a subscription; says whether it was there.
     pub fn remove(&self, subscription: &Arc<Subscription>) -> bool {
-        let mut tree = self.write();
-        let removed = tree.remove(subscription);
+        let removed = self.write().remove(subscription);
         self.generation.fetch_add(1, Ordering::Release);
+        self.watchers.changed(&subscription.subject);
         removed
+    }
+    /// Tells when interest in a literal subject may have begun or ended.
+    pub fn watch_interest(&self, subject: &str) -> InterestWatch {
+        self.watchers.watch(subject)
     }
     /// Who listens to a literal subject.
     pub fn matches(&self, subject: &[u8]) -> Matched {

@@ -3,6 +3,7 @@
 
 mod account;
 mod cache;
+mod interest;
 mod message;
 mod subscription;
 mod tree;
@@ -10,6 +11,7 @@ mod wakeups;
 
 pub use account::{Account, InternalSubscription};
 pub use cache::MatchCache;
+pub use interest::InterestWatch;
 pub use message::{Message, Origin, Parts};
 pub use subscription::{Handler, Receipt, Sink, Subscription, Target};
 pub use tree::Matched;

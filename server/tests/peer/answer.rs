@@ -90,7 +90,8 @@ impl Normalizer {
             }
             Value::String(text) => self.text(key, text),
             Value::Number(number)
-                if ["active", "rtt"].contains(&key) && number.as_i64() > Some(0) =>
+                if ["active", "rtt", "pause_remaining", "ack_time"].contains(&key)
+                    && number.as_i64() > Some(0) =>
             {
                 "POSITIVE".into()
             }
@@ -117,7 +118,7 @@ impl Normalizer {
     }
     fn text(&mut self, key: &str, text: String) -> Value {
         match key {
-            "ts" | "timestamp" | "start" => "TIME".into(),
+            "ts" | "timestamp" | "start" | "last_active" | "pinned_ts" => "TIME".into(),
             "time" | "first_ts" | "last_ts" | "created" => self.time(key, &text).into(),
             "_nats.ver" => "VERSION".into(),
             "hdrs" => match BASE64.decode(text.as_bytes()) {
@@ -131,6 +132,20 @@ impl Normalizer {
             _ => shortened(text).into(),
         }
     }
+}
+
+/// A reply subject without what is random in it: the time of a delivery, the end of a question of flow control.
+pub(crate) fn reply(subject: &str) -> String {
+    let mut tokens: Vec<&str> = subject.split('.').collect();
+    let hidden = match tokens.as_slice() {
+        ["$JS", "ACK", ..] => tokens.len().checked_sub(2),
+        ["$JS", "FC", ..] => tokens.len().checked_sub(1),
+        _ => None,
+    };
+    if let Some(token) = hidden.and_then(|at| tokens.get_mut(at)) {
+        *token = "HIDDEN";
+    }
+    tokens.join(".")
 }
 
 fn without_progress(status: &Value) -> Value {

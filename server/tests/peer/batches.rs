@@ -59,6 +59,26 @@ fn atomic(name: &'static str, storage: &str) -> Script {
                 &[("1", "a.1", &[id]), ("2", "a.1", &[id, END])],
                 &[("1", "a.1", &[id, END])],
                 &[("1", "a.1", &[]), ("2", "a.1", &[id, END])],
+                &[
+                    ("1", "a.1", &[]),
+                    ("2", "a.1", &[id, ("Nats-Expected-Last-Sequence", "9"), END]),
+                ],
+                &[
+                    ("1", "a.1", &[]),
+                    ("2", "a.1", &[id, ("Nats-Expected-Last-Subject-Sequence", "9"), END]),
+                ],
+                &[
+                    ("1", "a.1", &[]),
+                    (
+                        "2",
+                        "a.1",
+                        &[
+                            ("Nats-Expected-Last-Msg-Id", "z"),
+                            ("Nats-Expected-Last-Sequence", "9"),
+                            END,
+                        ],
+                    ),
+                ],
                 &[("1", "a.1", &[("Nats-Expected-Stream", "X")]), ("2", "a.1", &[END])],
                 &[("1", "a.1", &[("Nats-Expected-Last-Msg-Id", "m"), END])],
                 &[("1", "a.1", &[("Nats-Expected-Last-Sequence", "1"), END])],

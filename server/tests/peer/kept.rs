@@ -33,6 +33,10 @@ const KEPT: &[(&str, &[Place])] = &[
             Texts("messages/get", JSON),
             Texts("messages/delete", JSON),
             Texts("messages/purge", JSON),
+            Texts("consumer_config/verdicts", JSON),
+            Texts("consumer_config/subjects", JSON),
+            Texts("consumer_config/updates", JSON),
+            Texts("consumers/requests", "NATS/1.0 400 Bad Request - "),
         ],
     ),
     (
@@ -47,16 +51,8 @@ const KEPT: &[(&str, &[Place])] = &[
         ],
     ),
     (
-        "Requests for consumers, snapshots and restores are answered with error 10039.",
-        &[
-            At("account/consumers", "CONSUMER.INFO", ""),
-            At("account/consumers", "CONSUMER.DURABLE.CREATE", ""),
-            At("account/consumers", "STREAM.SNAPSHOT", ""),
-        ],
-    ),
-    (
-        "A mirror or source of a work queue copies its messages and leaves them there.",
-        &[At("sources/workqueue", "until STREAM.INFO.A", "")],
+        "Snapshots and restores are answered with error 10039.",
+        &[At("account/consumers", "STREAM.SNAPSHOT", "")],
     ),
     (
         "The advisory on a request does not say the client's round-trip time.",
@@ -95,12 +91,21 @@ const KEPT: &[(&str, &[Place])] = &[
         ],
     ),
     (
-        "Lower limits apply at once to a stream that refuses new messages at a limit; nats-server leaves what is \
-         stored.",
+        "A message that was delivered as often as it may be is acknowledged for the floor of its consumer; in nats-server \
+         the floor that is shown stays behind until the next acknowledgement.",
+        &[At("consumers/redelivery", "CONSUMER.INFO.A.C", "/json/ack_floor/")],
+    ),
+    (
+        "Deliveries and confirmed acknowledgements outlive a kill; nats-server forgets those it had not written yet.",
         &[
-            At("stream_update/trimming", "STREAM.UPDATE.A {\"discard\":\"new\"", "/json/state"),
-            At("stream_update/trimming", "STREAM.INFO.A", "/json/"),
+            At("consumers/killed", "CONSUMER.INFO.A.C", "/json/"),
+            At("consumers/killed", "hear 2", "/reply"),
         ],
+    ),
+    (
+        "A heartbeat says how far a consumer has looked, messages that do not match included; nats-server looks at them \
+         when the next one comes that does.",
+        &[At("consumers/ordered", "hear 1", "/0/message/headers/2")],
     ),
     (
         "A start time is shown in UTC; nats-server shows it in the zone it was given in.",

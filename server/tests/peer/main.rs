@@ -12,8 +12,11 @@
 
 mod answer;
 mod client;
+mod consumer_config;
+mod consumers;
 mod difference;
 mod kept;
+mod retention;
 mod run;
 mod schema;
 mod script;

@@ -1,7 +1,7 @@
 //! Runs scripts on both servers side by side and reports where answers differ.
 //! Not here: what is sent (`script`), what is compared (`answer`), which differences are kept (`kept`).
 
-use crate::answer::Normalizer;
+use crate::answer::{self, Normalizer};
 use crate::client::Message;
 use crate::difference::{Difference, differences};
 use crate::kept::Kept;
@@ -145,21 +145,77 @@ fn act(side: &mut Side, normalizer: &mut Normalizer, act: &Act) -> Answer {
             Value::Null
         }
         Act::Hear(count) => {
-            let heard: Vec<Message> =
-                std::iter::from_fn(|| side.client.hear(ANSWER)).take(*count).collect();
-            replies.extend(heard.iter().filter_map(|message| object(&message.payload)));
-            let shown = heard.iter().map(|message| {
-                json!({"subject": message.subject, "message": normalizer.message(message, false)})
-            });
-            let mut shown: Vec<Value> = shown.collect();
+            let heard = std::iter::from_fn(|| side.client.hear(ANSWER)).take(*count).collect();
+            let mut shown = heard_as(side, normalizer, heard, &mut replies);
             // nats-server tells of requests that followed each other in any order.
             shown.sort_by_key(|heard| heard["message"]["json"]["subject"].to_string());
             Value::Array(shown)
+        }
+        Act::Drain => {
+            let mut heard: Vec<Message> = Vec::new();
+            while heard.last().is_none_or(|last| !last.headers.starts_with(b"NATS/1.0 ")) {
+                match side.client.hear(ANSWER) {
+                    Some(message) => heard.push(message),
+                    None => break,
+                }
+            }
+            Value::Array(heard_as(side, normalizer, heard, &mut replies))
+        }
+        Act::Hush => match side.client.hear(SILENCE) {
+            None => json!("silence"),
+            Some(message) => json!({"subject": message.subject,
+                "message": normalizer.message(&message, false)}),
+        },
+        Act::Answer(delivery, payload, is_confirmed) => {
+            answer_delivery(side, normalizer, *delivery, payload, *is_confirmed)
         }
     };
     let errors = std::mem::take(&mut side.client.errors);
     let shown = if errors.is_empty() { shown } else { json!({"answer": shown, "errors": errors}) };
     Answer { shown, replies }
+}
+
+/// Answers a delivery; shows the confirmation where one is wanted.
+fn answer_delivery(
+    side: &mut Side,
+    normalizer: &mut Normalizer,
+    delivery: usize,
+    payload: &str,
+    is_confirmed: bool,
+) -> Value {
+    let Some(subject) = side.deliveries.get(delivery).cloned() else {
+        return json!("no such delivery");
+    };
+    let payload = payload.as_bytes().to_vec();
+    let message = Message { subject, payload, ..Message::default() };
+    if is_confirmed {
+        let reply = side.client.ask(message).unwrap();
+        let reply = side.client.reply(&reply, SILENCE);
+        return reply.map_or(json!("silence"), |reply| normalizer.message(&reply, true));
+    }
+    side.client.publish(&message).unwrap();
+    side.client.flush(ANSWER).unwrap();
+    Value::Null
+}
+
+/// Messages of subscriptions as they are shown; deliveries are kept to be answered.
+fn heard_as(
+    side: &mut Side,
+    normalizer: &mut Normalizer,
+    heard: Vec<Message>,
+    replies: &mut Vec<Value>,
+) -> Vec<Value> {
+    replies.extend(heard.iter().filter_map(|message| object(&message.payload)));
+    let shown = heard.iter().map(|message| {
+        let mut shown =
+            json!({"subject": message.subject, "message": normalizer.message(message, false)});
+        if !message.reply.is_empty() {
+            shown["reply"] = answer::reply(&message.reply).into();
+            side.deliveries.push(message.reply.clone());
+        }
+        shown
+    });
+    shown.collect()
 }
 
 /// Whether the mirror and all sources of a stream have heard of their origins, and have nothing left to take.

@@ -50,6 +50,13 @@ pub(crate) enum Act {
     Listen(String),
     /// Shows so many messages of the subscriptions.
     Hear(usize),
+    /// Shows what the subscriptions bring up to a status.
+    Drain,
+    /// Shows that the subscriptions are silent.
+    Hush,
+    /// Answers the delivery with this number of those heard so far, from 0 on; shows whether the answer is confirmed where
+    /// that is asked for.
+    Answer(usize, String, bool),
 }
 
 /// A step with a name that stands in reports and in the list of differences that are kept.
@@ -300,5 +307,40 @@ impl Script {
     /// Shows what was heard.
     pub(crate) fn hear(self, count: usize) -> Self {
         self.step(format!("hear {count}"), Act::Hear(count))
+    }
+    /// Shows what is heard up to a status.
+    pub(crate) fn drain(self) -> Self {
+        self.step("drain".to_owned(), Act::Drain)
+    }
+    /// Shows that nothing more is heard.
+    pub(crate) fn hush(self) -> Self {
+        self.step("hush".to_owned(), Act::Hush)
+    }
+    /// Answers a delivery by its number among those heard, from 0 on.
+    pub(crate) fn answer(self, delivery: usize, payload: &str) -> Self {
+        self.step(
+            format!("answer {delivery} {payload}"),
+            Act::Answer(delivery, payload.to_owned(), false),
+        )
+    }
+    /// Answers a delivery, and shows the confirmation.
+    pub(crate) fn confirmed(self, delivery: usize, payload: &str) -> Self {
+        self.step(
+            format!("confirmed {delivery} {payload}"),
+            Act::Answer(delivery, payload.to_owned(), true),
+        )
+    }
+    /// Creates a consumer of stream `A`; its name is in the configuration.
+    pub(crate) fn consumer(self, config: &Value) -> Self {
+        let name = config["name"].as_str().or(config["durable_name"].as_str()).unwrap_or_default();
+        let subject = match name {
+            "" => "CONSUMER.CREATE.A".to_owned(),
+            name => format!("CONSUMER.CREATE.A.{name}"),
+        };
+        self.api(subject, serde_json::json!({"stream_name": "A", "config": config}))
+    }
+    /// A pull request to a consumer of stream `A`, answered to `d`.
+    pub(crate) fn pull(self, consumer: &str, body: &str) -> Self {
+        self.send_from("d", &format!("$JS.API.CONSUMER.MSG.NEXT.A.{consumer}"), &[], body)
     }
 }

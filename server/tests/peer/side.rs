@@ -59,6 +59,8 @@ pub(crate) struct Side {
     child: Child,
     /// The connection over which it is asked.
     pub(crate) client: Client,
+    /// Subjects to answer the deliveries to that were heard.
+    pub(crate) deliveries: Vec<String>,
 }
 
 impl Drop for Side {
@@ -77,7 +79,7 @@ impl Side {
         let directory = tempfile::tempdir().unwrap();
         let child = spawn(&program, directory.path());
         let client = connect(&directory, child.id());
-        Self { program, directory, child, client }
+        Self { program, directory, child, client, deliveries: Vec::new() }
     }
     /// Ends the process and starts another on the same store.
     pub(crate) fn restart(&mut self, end: End) {

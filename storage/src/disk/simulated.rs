@@ -22,12 +22,13 @@ use std::{
 pub(super) struct State {
     pub(super) random: Random,
     pub(super) live: Names,
-    durable: Names,
+    pub(super) durable: Names,
     changes: Vec<Change>,
-    files: Vec<SimulatedContent>,
+    pub(super) files: Vec<SimulatedContent>,
     pub(super) under_way: Vec<UnderWay>,
     pub(super) locked: bool,
     operations: u64,
+    pub(super) bytes_read: u64,
     crash_at: Option<u64>,
     crashed: bool,
     pub(super) fail_sync: bool,
@@ -163,6 +164,7 @@ impl SimulatedDisk {
             under_way: Vec::new(),
             locked: false,
             operations: 0,
+            bytes_read: 0,
             crash_at: None,
             crashed: false,
             fail_sync: false,
@@ -194,6 +196,11 @@ impl SimulatedDisk {
     /// Changes so far.
     pub fn operations(&self) -> u64 {
         self.state().operations
+    }
+
+    /// Bytes read of files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.state().bytes_read
     }
 
     /// A number that two runs share when their changes are the same.
@@ -401,6 +408,13 @@ impl Disk for SimulatedDisk {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(SimulatedLock { disk: self.clone() }))
+    }
+
+    fn lock_shared(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        match self.state().locked {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(Box::new(())),
+        }
     }
 
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {

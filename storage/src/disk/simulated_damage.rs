@@ -1,7 +1,10 @@
 //! Damage of the files of a simulated disk: what rot, a lost sector, or a hand with `dd` and `rm` does to them.
 //! Not here: crashes and failed calls (`simulated`).
 
-use super::{Disk, OpenMode, simulated::SimulatedDisk, simulated_names::Node};
+use super::{
+    Disk, OpenMode, simulated::SimulatedDisk, simulated_file::SimulatedContent,
+    simulated_names::Node,
+};
 use std::{io, path::Path};
 
 impl SimulatedDisk {
@@ -14,12 +17,29 @@ impl SimulatedDisk {
         }
     }
 
-    /// The content of a file.
-    pub fn content(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = self.open(path, OpenMode::Read)?;
-        let mut bytes = vec![0; file.len()? as usize];
-        file.read_at(&mut bytes, 0)?;
-        Ok(bytes)
+    /// What a file holds.
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        let Some(Node::File(file)) = state.live.get(path).copied() else { return None };
+        let content = state.content(file).ok()?;
+        let mut bytes = vec![0; usize::try_from(content.len()).ok()?];
+        content.read(&mut bytes, 0);
+        Some(bytes)
+    }
+
+    /// Makes a file what is given, durably, with the directories above it.
+    pub fn put(&self, path: &Path, content: &[u8]) {
+        let mut state = self.state();
+        let number = state.files.len();
+        let mut file = SimulatedContent::default();
+        file.write_durable(content, 0);
+        state.files.push(file);
+        let parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+        let nodes = parents.map(|parent| (parent.to_owned(), Node::Directory));
+        for (path, node) in nodes.chain([(path.to_owned(), Node::File(number))]) {
+            state.live.insert(path.clone(), node);
+            state.durable.insert(path, node);
+        }
     }
 
     /// Gives a file another content, durably; makes it where it is missing.

@@ -40,7 +40,9 @@ impl DiskFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
         state.reading()?;
-        Ok(state.content(self.number)?.read(buffer, offset))
+        let count = state.content(self.number)?.read(buffer, offset);
+        state.bytes_read += count as u64;
+        Ok(count)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

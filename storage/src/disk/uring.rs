@@ -8,12 +8,14 @@
 
 use super::{ALIGNMENT, AlignedBuffer, Completion, DiskFile, SyncedWriter};
 use io_uring::{IoUring, opcode, types};
-use std::{io, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc};
 
 /// A ring with slots for the writes under way.
 pub(super) struct UringWriter {
     ring: IoUring,
     slots: Vec<Option<Slot>>,
+    /// Writes that were made on this thread.
+    alone: VecDeque<Completion>,
 }
 
 /// A write under way. Dropped only when the kernel is done with it.
@@ -38,7 +40,8 @@ impl UringWriter {
                     _ => Err(error),
                 },
             )?;
-        Ok(Self { ring, slots: (0..depth).map(|_| None).collect() })
+        let slots = (0..depth).map(|_| None).collect();
+        Ok(Self { ring, slots, alone: VecDeque::new() })
     }
 
     /// Hands what is left of a slot's write to the kernel.
@@ -132,7 +135,24 @@ impl SyncedWriter for UringWriter {
         }
     }
 
+    /// By a plain call: the kernel completes a synced write of the ring on a thread of its own, which on a busy machine
+    /// waits for its turn.
+    fn submit_alone(
+        &mut self,
+        token: u64,
+        file: &Arc<dyn DiskFile>,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) -> io::Result<()> {
+        let result = file.write_synced(buffer.as_slice(), offset);
+        self.alone.push_back(Completion { token, buffer, result });
+        Ok(())
+    }
+
     fn wait(&mut self) -> io::Result<Option<Completion>> {
+        if let Some(completion) = self.alone.pop_front() {
+            return Ok(Some(completion));
+        }
         while self.under_way() {
             if let Some(completion) = self.reap()? {
                 return Ok(Some(completion));

@@ -234,6 +234,7 @@ impl Committer {
             frame_bytes: u32::try_from(frame.frame_bytes()).unwrap_or(u32::MAX),
             flags: if inline { 0 } else { ENTRY_FLAG_IN_SEGMENT },
         };
+        let groups = frame.header.groups;
         let written = writing.advance(frame, opens);
         let end = writing.end();
         drop(writing);
@@ -244,7 +245,7 @@ impl Committer {
             log.commit(Written { frames: vec![written], end });
             return Ok(());
         }
-        build.add_entry(&entry, if inline { &self.scratch } else { &[] });
+        build.add_entry(&entry, if inline { &self.scratch } else { &[] }, groups);
         build.add_written(log, written, end);
         Ok(())
     }
@@ -263,6 +264,7 @@ impl Committer {
     fn submit(&mut self, mut build: RoundBuilder) -> Result<()> {
         let bytes = build.pad();
         let (file, place) = self.reserve(bytes)?;
+        let alone = build.is_of_one() && self.flights.is_empty();
         let (buffer, logs) = build.close(self.seed, place, self.durable_through);
         self.flights.push_back(Flight {
             round: place.round,
@@ -270,9 +272,12 @@ impl Committer {
             logs,
             done: false,
         });
-        self.writer
-            .submit(place.round, &file, place.offset, buffer)
-            .map_err(|error| Error::ReadOnly(format!("write of the journal: {error}")))
+        let submitted = if alone {
+            self.writer.submit_alone(place.round, &file, place.offset, buffer)
+        } else {
+            self.writer.submit(place.round, &file, place.offset, buffer)
+        };
+        submitted.map_err(|error| Error::ReadOnly(format!("write of the journal: {error}")))
     }
 
     /// The place for a round; waits for a checkpoint where the journal is full.

@@ -23,6 +23,8 @@ pub(super) struct RoundBuilder {
     buffer: AlignedBuffer,
     body_bytes: usize,
     entries: u32,
+    /// Appends that it acknowledges.
+    groups: u32,
     logs: Vec<(Arc<FileLog>, Written)>,
     /// Where each log is in `logs`.
     index: HashMap<LogId, usize>,
@@ -33,11 +35,23 @@ impl RoundBuilder {
     pub(super) fn new(mut buffer: AlignedBuffer) -> Self {
         buffer.clear();
         buffer.extend(&[0; ROUND_HEADER_BYTES]);
-        Self { buffer, body_bytes: 0, entries: 0, logs: Vec::new(), index: HashMap::new() }
+        Self {
+            buffer,
+            body_bytes: 0,
+            entries: 0,
+            groups: 0,
+            logs: Vec::new(),
+            index: HashMap::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries == 0
+    }
+
+    /// Whether it acknowledges one append only.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.groups == 1
     }
 
     /// The memory of an empty round.
@@ -51,8 +65,8 @@ impl RoundBuilder {
         round_bytes.saturating_sub(held)
     }
 
-    /// Adds an entry with its frame.
-    pub(super) fn add_entry(&mut self, entry: &EntryHeader, frame: &[u8]) {
+    /// Adds an entry with its frame, which so many appends made.
+    pub(super) fn add_entry(&mut self, entry: &EntryHeader, frame: &[u8], groups: u32) {
         let needed = self.buffer.len() + ENTRY_HEADER_BYTES + frame.len();
         if needed > self.buffer.capacity() {
             let mut larger = AlignedBuffer::new(needed);
@@ -62,6 +76,7 @@ impl RoundBuilder {
         self.buffer.extend(&entry.encode());
         self.buffer.extend(frame);
         self.entries += 1;
+        self.groups += groups;
     }
 
     /// Notes a frame that the round's write acknowledges.

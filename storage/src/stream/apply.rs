@@ -116,8 +116,15 @@ impl Core {
         Ok((appended, effect))
     }
 
-    /// What a message of an atomic batch expects, with the messages before it.
+    /// What a message of an atomic batch expects, with the messages before it. An id that was seen comes before
+    /// sequences, as in nats-server.
     fn check_expectations(&mut self, message: &NewMessage, plan: &Plan) -> Result<()> {
+        if let Some(id) = &message.message_id {
+            let seen = self.dedup.seen(id, plan.now).map(|seen| seen.sequence);
+            if let Some(sequence) = seen.or(plan.ids.contains(id).then_some(0)) {
+                return Err(Error::DuplicateMessageId { sequence });
+            }
+        }
         let expect = &message.expect;
         if let Some((filter, expected)) = &expect.last_subject_sequence {
             let matches = |subject: &[u8]| match str::from_utf8(filter).ok() {
@@ -134,12 +141,6 @@ impl Core {
         if expect.last_sequence.is_some_and(|expected| expected != plan.last_sequence) {
             return Err(Error::WrongLastSequence { actual: plan.last_sequence });
         }
-        if let Some(id) = &message.message_id {
-            let seen = self.dedup.seen(id, plan.now).map(|seen| seen.sequence);
-            if let Some(sequence) = seen.or(plan.ids.contains(id).then_some(0)) {
-                return Err(Error::DuplicateMessageId { sequence });
-            }
-        }
         let last_id = plan.copies.last().map_or(&self.last_id[..], |copy| {
             copy.message.message_id.as_deref().unwrap_or_default()
         });
@@ -150,6 +151,12 @@ impl Core {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the dedup window holds an id, or will once the messages before are stored.
+    fn is_remembered(&mut self, id: &[u8], plan: &Plan) -> bool {
+        let is_planned = !self.config.dedup_window.is_zero() && plan.ids.contains(id);
+        is_planned || self.dedup.seen(id, plan.now).is_some()
     }
 
     /// Plans and encodes one step, or leaves everything as it was.
@@ -191,7 +198,7 @@ impl Core {
             }
             Item::Append(message) => {
                 if let Some(id) = &message.message_id
-                    && (plan.ids.contains(id) || self.dedup.seen(id, plan.now).is_some())
+                    && self.is_remembered(id, plan)
                 {
                     return Ok(());
                 }
@@ -252,6 +259,10 @@ impl Core {
         let mut over = Ranges::new();
         for subject in subjects {
             limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut over);
+        }
+        if plan.last_sequence > self.last_sequence {
+            // Sequences were passed over behind the last message: the last sequence is none of a message.
+            self.last_id.clear();
         }
         self.last_sequence = plan.last_sequence;
         effect.last_sequence = plan.last_sequence;

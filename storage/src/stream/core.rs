@@ -83,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) trim_after: Timestamp,
     /// What was removed counted for this much since the segments were last looked at for dead bytes.
     pub(crate) removed_bytes: u64,
+    /// How often something was removed since the stream was opened.
+    pub(crate) removals: u64,
     /// Segments that were written again, with what their messages counted for then.
     pub(crate) compacted: BTreeMap<SegmentNumber, u64>,
 }
@@ -131,6 +133,7 @@ impl Core {
             trim_after: Timestamp(i64::MIN),
             // After recovery nobody knows what was removed before.
             removed_bytes: u64::MAX,
+            removals: 0,
             compacted: BTreeMap::new(),
         }
     }
@@ -248,6 +251,7 @@ impl Core {
         }
         self.contents.hold(effect.bytes, effect.messages);
         if !effect.removed.is_empty() {
+            self.removals += 1;
             let before = self.contents.held_bytes;
             self.contents.remove(&effect.removed, self.committed_sequence);
             let removed = before.saturating_sub(self.contents.held_bytes);

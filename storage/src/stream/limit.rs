@@ -88,7 +88,9 @@ pub(crate) fn over_subject_limit(
     }
 }
 
-/// Dooms the oldest messages until what is left is within messages, bytes and age.
+/// Dooms the oldest messages until what is left is within age, and within messages and bytes where the oldest gives way.
+///
+/// A stream that refuses new messages at a limit is over it only where the limit was lowered: then it keeps what it has.
 pub(crate) fn over_limits(
     config: &StreamConfig,
     contents: &mut Contents,
@@ -96,11 +98,13 @@ pub(crate) fn over_limits(
     into: &mut Ranges,
 ) {
     let limits = &config.limits;
+    let discards = config.discard == Discard::Old;
     let oldest_allowed = limits.age.map(|age| now.saturating_sub(age));
     let mut range: Option<(u64, u64)> = None;
     loop {
-        let is_over = limits.messages.is_some_and(|max| contents.live_messages > max)
-            || limits.bytes.is_some_and(|max| contents.live_bytes > max);
+        let is_over = discards
+            && (limits.messages.is_some_and(|max| contents.live_messages > max)
+                || limits.bytes.is_some_and(|max| contents.live_bytes > max));
         if !is_over && oldest_allowed.is_none() {
             break;
         }

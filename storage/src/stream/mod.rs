@@ -17,8 +17,8 @@ mod core;
 mod dedup;
 mod entries;
 pub(crate) mod environment;
-mod index;
-mod limit;
+pub(crate) mod index;
+pub(crate) mod limit;
 mod maintain;
 mod read;
 pub(crate) mod record;
@@ -26,14 +26,13 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
-mod summary;
+pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
-pub(crate) use index::SequenceSet;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,
@@ -47,7 +46,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// What an append came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,10 +285,33 @@ impl Stream {
         self.core().committed_sequence
     }
 
+    /// The sequence of the message that was appended with this id inside the dedup window, also where it is not durable
+    /// yet.
+    pub fn sequence_of_id(&self, message_id: &[u8]) -> Option<u64> {
+        let now = self.environment.now();
+        self.core().dedup.seen(message_id, now).map(|seen| seen.sequence)
+    }
+
     /// Deletes one message; durable on return. Its bytes stay in the segment until that goes, and nothing reads them.
     pub async fn delete(&self, sequence: u64) -> Result<()> {
         let now = self.environment.now();
         self.change(|core| core.delete(sequence, now).map(|effect| ((), Some(effect)))).await
+    }
+
+    /// Takes messages out that have done their work, whatever deletes are denied: for those who decide when a message has.
+    /// Calls `done` once that is durable, as `append_with` does; those that are not there count as taken out.
+    pub fn release_with(&self, sequences: &[u64], done: impl FnOnce(Result<()>) + Send + 'static) {
+        let now = self.environment.now();
+        let mut core = self.core();
+        let told = match core.release(sequences, now) {
+            Ok(Some(effect)) => {
+                core.queue(effect, Some(answer(Ok(()), done)));
+                None
+            }
+            Ok(None) => core.answer_after_pending(answer(Ok(()), done)),
+            Err(error) => core.answer_after_pending(answer(Err(error), done)),
+        };
+        self.finish(core, told);
     }
 
     /// Removes messages; durable on return. Gives how many went.
@@ -307,6 +329,12 @@ impl Stream {
         }
         self.change(|core| core.update(config, now).map(|effect| ((), Some(effect)))).await?;
         self.change(|core| core.enforce(now).map(|effect| ((), effect))).await
+    }
+
+    /// Marked as changed whenever what is committed changes, and when the stream is deleted or closed, which the next
+    /// read says. For tasks that wait for more than one thing; a `Tail` waits by itself.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.signal.subscribe()
     }
 
     /// Follows the stream from `sequence` on, seeing only subjects that match any of `filters` (none given: all).

@@ -126,6 +126,23 @@ impl Core {
         last
     }
 
+    fn subject_of(&self, sequence: u64) -> Option<String> {
+        let entry = self.contents.entries.get(sequence)?;
+        std::str::from_utf8(self.contents.subjects.subject(entry.subject)).ok().map(str::to_owned)
+    }
+
+    /// The last held message of each subject that matches, at or below a sequence; in order.
+    fn last_of_each(&self, filter: &Filter, through: u64) -> Vec<u64> {
+        let through = through.min(self.committed_sequence);
+        let mut last = Vec::new();
+        filter.visit(&self.contents, &mut |id| {
+            let sequences = self.contents.subjects.sequences(id);
+            last.extend(sequences.and_then(|all| all.at_or_before(through)));
+        });
+        last.sort_unstable();
+        last
+    }
+
     /// The sequences a tail gets next, and how far it has looked then.
     pub(crate) fn next_batch(
         &self,
@@ -280,6 +297,39 @@ impl Stream {
         let core = self.core();
         let end = core.committed_sequence + 1;
         Ok(core.contents.entries.at_time(time).map_or(end, |found| found.min(end)))
+    }
+
+    /// How often messages were removed since the stream was opened, whatever the reason: those who remember messages
+    /// look again when it changes.
+    pub fn removals(&self) -> u64 {
+        self.core().removals
+    }
+
+    /// The subject of a message that is held, without reading it.
+    pub fn subject_of(&self, sequence: u64) -> Option<String> {
+        self.core().subject_of(sequence)
+    }
+
+    /// Sequences and subjects of the first held messages at or after a sequence, without reading them.
+    pub fn held_from(&self, sequence: u64, messages_max: usize) -> Vec<(u64, String)> {
+        let core = self.core();
+        let committed = core.committed_sequence;
+        let entries = core.contents.entries.iter_from(sequence);
+        let held = entries.take_while(|(at, _)| *at <= committed).take(messages_max);
+        held.filter_map(|(at, _)| Some((at, core.subject_of(at)?))).collect()
+    }
+
+    /// Which of these sequences hold no message.
+    pub fn missing(&self, sequences: &[u64]) -> Vec<u64> {
+        let core = self.core();
+        let entries = &core.contents.entries;
+        sequences.iter().copied().filter(|at| entries.get(*at).is_none()).collect()
+    }
+
+    /// The sequence of the last message of each subject that matches, among those up to a sequence; in order. No
+    /// filters: every subject. Cost: by subjects.
+    pub fn last_of_each_subject(&self, filters: &[String], through: u64) -> Vec<u64> {
+        self.core().last_of_each(&Filter::new(filters), through)
     }
 
     /// Messages at or after `sequence` that match any of `filters` (none given: all).

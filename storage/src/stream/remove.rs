@@ -27,6 +27,17 @@ impl Core {
         self.append_removal(Ranges::from_slice(&[(sequence, sequence)]), now)
     }
 
+    /// Takes out those of these messages that are there. `None` where none is.
+    pub(crate) fn release(&mut self, sequences: &[u64], now: Timestamp) -> Result<Option<Effect>> {
+        self.check()?;
+        let live = sequences.iter().filter(|at| self.contents.is_live(**at));
+        let ranges = limit::joined(live.map(|at| (*at, *at)).collect());
+        if ranges.is_empty() {
+            return Ok(None);
+        }
+        self.append_removal(ranges, now).map(Some)
+    }
+
     /// Purges; gives how many messages go. The effect is `None` where none does.
     pub(crate) fn purge(&mut self, purge: &Purge, now: Timestamp) -> Result<(u64, Option<Effect>)> {
         self.check()?;

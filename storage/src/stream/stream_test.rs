@@ -399,6 +399,29 @@ fn discard_new_refuses_what_does_not_fit() {
 }
 
 #[test]
+fn lower_limits_take_nothing_from_a_stream_that_refuses_at_them() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let config =
+        StreamConfig { name: "s".into(), discard: Discard::New, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config.clone())).unwrap();
+    for _ in 0..5 {
+        now(stream.append(message("a", b"x"))).unwrap();
+    }
+    let lower = Limits { messages: Some(2), bytes: Some(1), ..Limits::default() };
+    let lowered = StreamConfig { limits: lower, ..config };
+    now(stream.update(lowered.clone())).unwrap();
+    assert!(matches!(now(stream.append(message("a", b"x"))), Err(Error::MaximumMessages)));
+    assert_eq!(stream.state().messages, 5);
+    drop((stream, volume));
+    let volume = open(&disk, &clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    assert_eq!(stream.state().messages, 5, "after opening");
+    now(stream.update(StreamConfig { discard: Discard::Old, ..lowered })).unwrap();
+    assert_eq!(stream.state().messages, 0, "the oldest give way");
+}
+
+#[test]
 fn expectations_are_checked_against_everything_appended() {
     let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
     let volume = open(&disk, &clock).unwrap();
@@ -583,5 +606,48 @@ fn a_segment_that_is_mostly_dead_is_written_again() {
     for seed in 0..20 {
         open_again(&disk.kill(seed));
         open_again(&disk.restart(seed));
+    }
+}
+
+#[test]
+fn a_stream_without_a_window_takes_the_same_id_twice_also_in_one_batch() {
+    for (window, messages) in [(Duration::ZERO, 2), (Duration::from_secs(1), 1)] {
+        let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+        let volume = open(&disk, &clock).unwrap();
+        let config =
+            StreamConfig { name: "s".into(), dedup_window: window, ..StreamConfig::default() };
+        let stream = now(volume.create_stream(config)).unwrap();
+        let copy = || {
+            let message_id = Some("id".into());
+            Item::Append(NewMessage { message_id, ..message("a", b"x") })
+        };
+        let steps = vec![
+            Step { items: vec![copy()], progress: None },
+            Step { items: vec![copy()], progress: None },
+        ];
+        let outcome = now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+        assert_eq!((outcome.applied, stream.state().messages), (2, messages), "{window:?}");
+    }
+}
+
+/// The id of the last message is that of the last sequence, before a restart as after it.
+#[test]
+fn a_gap_behind_the_last_message_has_no_id() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let mut volume = open(&disk, &clock).unwrap();
+    let config = StreamConfig { name: "s".into(), ..StreamConfig::default() };
+    let mut stream = now(volume.create_stream(config)).unwrap();
+    let first = NewMessage { message_id: Some("id".into()), ..message("a", b"x") };
+    now(stream.append(first)).unwrap();
+    let steps = vec![Step { items: vec![Item::Skip { through: 5 }], progress: None }];
+    now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+    for _ in 0..2 {
+        let expect = Expect { last_message_id: Some("id".into()), ..Expect::default() };
+        let refused = now(stream.append(NewMessage { expect, ..message("a", b"x") }));
+        let Err(Error::WrongLastMessageId { actual }) = refused else { panic!("{refused:?}") };
+        assert_eq!(actual, "");
+        drop((stream, volume));
+        volume = open(&disk, &clock).unwrap();
+        stream = volume.stream("s").unwrap();
     }
 }

@@ -76,6 +76,11 @@ impl Tail {
         }
     }
 
+    /// Looks at `sequence` next, also backwards.
+    pub fn seek(&mut self, sequence: u64) {
+        self.next = sequence.max(1);
+    }
+
     /// The sequence it will look at next.
     pub fn next_sequence(&self) -> u64 {
         self.next

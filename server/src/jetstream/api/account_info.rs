@@ -17,7 +17,7 @@ pub(super) fn handle(request: &Request<'_>) -> Reply {
         "reserved_memory": usage.reserved_memory,
         "reserved_storage": usage.reserved_file,
         "streams": tenant.entries().len(),
-        "consumers": 0,
+        "consumers": usage.consumers,
         "limits": {
             "max_memory": -1,
             "max_storage": -1,

@@ -3,9 +3,10 @@
 
 use super::{Reply, Request};
 use super::{
-    account_info, messages, stream_change, stream_info, stream_list, stream_purge, unbuilt,
+    account_info, consumer_change, consumer_list, messages, stream_change, stream_info,
+    stream_list, stream_purge, unbuilt,
 };
-use crate::jetstream::errors;
+use crate::jetstream::{errors, text_time};
 use serde_json::{Map, Value, json};
 
 /// An endpoint.
@@ -26,6 +27,7 @@ pub(super) enum Endpoint {
     StreamStepdown,
     PeerRemove,
     ConsumerCreate,
+    ConsumerCreateDurable,
     ConsumerNames,
     ConsumerList,
     ConsumerInfo,
@@ -61,7 +63,7 @@ const TABLE: &[(&str, Tail, Endpoint)] = &[
     ("STREAM.LEADER.STEPDOWN", Exactly(1), Endpoint::StreamStepdown),
     ("STREAM.PEER.REMOVE", Exactly(1), Endpoint::PeerRemove),
     ("CONSUMER.CREATE", AtLeast(1), Endpoint::ConsumerCreate),
-    ("CONSUMER.DURABLE.CREATE", Exactly(2), Endpoint::ConsumerCreate),
+    ("CONSUMER.DURABLE.CREATE", Exactly(2), Endpoint::ConsumerCreateDurable),
     ("CONSUMER.NAMES", Exactly(1), Endpoint::ConsumerNames),
     ("CONSUMER.LIST", Exactly(1), Endpoint::ConsumerList),
     ("CONSUMER.INFO", Exactly(2), Endpoint::ConsumerInfo),
@@ -73,8 +75,8 @@ const TABLE: &[(&str, Tail, Endpoint)] = &[
 ];
 
 impl Endpoint {
-    /// The endpoint of a subject without `$JS.API.`, and the stream it names.
-    pub(super) fn find(path: &str) -> Option<(Self, &str)> {
+    /// The endpoint of a subject without `$JS.API.`, the stream it names, and what follows.
+    pub(super) fn find(path: &str) -> Option<(Self, &str, &str)> {
         TABLE.iter().find_map(|(words, tail, endpoint)| {
             let rest = path.strip_prefix(words)?;
             let tokens = match rest.strip_prefix('.') {
@@ -87,7 +89,8 @@ impl Endpoint {
                 Exactly(wanted) => count == *wanted,
                 AtLeast(wanted) => count >= *wanted,
             };
-            fits.then(|| (*endpoint, tokens.split('.').next().unwrap_or_default()))
+            let (stream, rest) = tokens.split_once('.').unwrap_or((tokens, ""));
+            fits.then_some((*endpoint, stream, rest))
         })
     }
     /// The last part of the type of its replies.
@@ -107,7 +110,7 @@ impl Endpoint {
             Self::StreamRestore => "stream_restore_response",
             Self::StreamStepdown => "stream_leader_stepdown_response",
             Self::PeerRemove => "stream_remove_peer_response",
-            Self::ConsumerCreate => "consumer_create_response",
+            Self::ConsumerCreate | Self::ConsumerCreateDurable => "consumer_create_response",
             Self::ConsumerNames => "consumer_names_response",
             Self::ConsumerList => "consumer_list_response",
             Self::ConsumerInfo => "consumer_info_response",
@@ -139,6 +142,8 @@ impl Endpoint {
                 json!({"total": 0, "offset": 0, "limit": 0, "consumers": []})
             }
             Self::StreamPurge => json!({"purged": 0}),
+            Self::ConsumerPause => json!({"paused": false, "pause_until": text_time::ZERO}),
+            Self::ConsumerReset => json!({"reset_seq": 0}),
             _ => json!({}),
         };
         object(value)
@@ -158,13 +163,15 @@ impl Endpoint {
             Self::MessageDelete => messages::delete(request).await,
             Self::StreamSnapshot | Self::StreamRestore => unbuilt::snapshots(),
             Self::StreamStepdown | Self::PeerRemove | Self::ConsumerStepdown => unbuilt::clusters(),
-            Self::ConsumerNames | Self::ConsumerList => unbuilt::no_consumers(self, request),
-            Self::ConsumerCreate
-            | Self::ConsumerInfo
-            | Self::ConsumerDelete
-            | Self::ConsumerPause
-            | Self::ConsumerReset
-            | Self::ConsumerUnpin => unbuilt::consumers(),
+            Self::ConsumerCreate => consumer_change::create(request).await,
+            Self::ConsumerCreateDurable => consumer_change::create_durable(request).await,
+            Self::ConsumerDelete => consumer_change::delete(request).await,
+            Self::ConsumerPause => consumer_change::pause(request).await,
+            Self::ConsumerUnpin => consumer_change::unpin(request),
+            Self::ConsumerNames => consumer_list::names(request),
+            Self::ConsumerList => consumer_list::list(request),
+            Self::ConsumerInfo => consumer_list::info(request),
+            Self::ConsumerReset => consumer_list::reset(request),
         }
     }
 }
@@ -184,17 +191,18 @@ mod tests {
     #[test]
     fn subjects_find_their_endpoint() {
         for (path, expected) in [
-            ("INFO", Some((Endpoint::AccountInfo, ""))),
+            ("INFO", Some((Endpoint::AccountInfo, "", ""))),
             ("INFO.A", None),
             ("INFOX", None),
-            ("STREAM.CREATE.A", Some((Endpoint::StreamCreate, "A"))),
+            ("STREAM.CREATE.A", Some((Endpoint::StreamCreate, "A", ""))),
             ("STREAM.CREATE", None),
             ("STREAM.CREATE.A.B", None),
-            ("STREAM.NAMES", Some((Endpoint::StreamNames, ""))),
-            ("STREAM.MSG.GET.A", Some((Endpoint::MessageGet, "A"))),
+            ("STREAM.NAMES", Some((Endpoint::StreamNames, "", ""))),
+            ("STREAM.MSG.GET.A", Some((Endpoint::MessageGet, "A", ""))),
             ("STREAM.FOO.A", None),
-            ("CONSUMER.CREATE.A", Some((Endpoint::ConsumerCreate, "A"))),
-            ("CONSUMER.CREATE.A.c.f.>", Some((Endpoint::ConsumerCreate, "A"))),
+            ("CONSUMER.CREATE.A", Some((Endpoint::ConsumerCreate, "A", ""))),
+            ("CONSUMER.CREATE.A.c.f.>", Some((Endpoint::ConsumerCreate, "A", "c.f.>"))),
+            ("CONSUMER.DURABLE.CREATE.A.c", Some((Endpoint::ConsumerCreateDurable, "A", "c"))),
             ("CONSUMER.FOO.A", None),
             ("META.LEADER.STEPDOWN", None),
             ("", None),

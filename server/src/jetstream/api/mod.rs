@@ -15,6 +15,8 @@
 //! Not here: what changes streams (`lifecycle`), what a stream looks like (`info`).
 
 mod account_info;
+mod consumer_change;
+mod consumer_list;
 mod direct_batch;
 mod direct_get;
 mod endpoint;
@@ -49,6 +51,8 @@ pub(super) struct Request<'a> {
     pub(super) tenant: &'a Arc<Tenant>,
     /// The stream that the subject names; empty where it names none.
     pub(super) stream: &'a str,
+    /// What follows the stream in the subject.
+    pub(super) rest: &'a str,
     /// The body.
     pub(super) body: &'a [u8],
 }
@@ -87,8 +91,8 @@ pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Ori
     if let Some(target) = path.strip_prefix("DIRECT.GET.") {
         return direct_get::answer(tenant, target, message);
     }
-    let Some((endpoint, stream)) = Endpoint::find(path) else { return };
-    let request = Request { tenant, stream, body: &message.payload };
+    let Some((endpoint, stream, rest)) = Endpoint::find(path) else { return };
+    let request = Request { tenant, stream, rest, body: &message.payload };
     let result = match is_level_supported(message) {
         true => endpoint.handle(&request).await,
         false => Err(errors::REQUIRED_API_LEVEL),

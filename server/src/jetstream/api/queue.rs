@@ -5,12 +5,14 @@
 use super::{answer, is_level_supported};
 use crate::jetstream::errors;
 use crate::jetstream::tenant::Tenant;
+use crate::protocol::headers;
 use crate::routing::{Account, Handler, Message, Origin};
 use bytes::Bytes;
 use serde_json::json;
 use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
 
+const PULL_PREFIX: &[u8] = b"$JS.API.CONSUMER.MSG.NEXT.";
 const LANES: u64 = 8;
 const LANE_REQUESTS_MAX: usize = 4096;
 /// Largest body of a request.
@@ -20,6 +22,7 @@ type Item = (Message, Arc<Origin>);
 
 /// Takes requests off the tasks of connections.
 pub(crate) struct Queue {
+    tenant: Weak<Tenant>,
     lanes: Vec<mpsc::Sender<Item>>,
 }
 
@@ -31,7 +34,7 @@ impl Queue {
             tenant.context.runtime.spawn(run(Arc::downgrade(tenant), receiver));
             sender
         });
-        Arc::new(Self { lanes: lanes.collect() })
+        Arc::new(Self { tenant: Arc::downgrade(tenant), lanes: lanes.collect() })
     }
 }
 
@@ -42,8 +45,28 @@ async fn run(tenant: Weak<Tenant>, mut requests: mpsc::Receiver<Item>) {
     }
 }
 
+impl Queue {
+    /// A pull request goes to its consumer, which listens itself; where there is none, nobody does.
+    fn pulled(&self, account: &Arc<Account>, message: &Message) {
+        let Some(tenant) = self.tenant.upgrade() else { return };
+        let path = message.subject.get(PULL_PREFIX.len()..).unwrap_or_default();
+        let path = std::str::from_utf8(path).unwrap_or_default();
+        let (stream, consumer) = path.split_once('.').unwrap_or((path, ""));
+        let is_there = tenant.entry(stream).is_some_and(|e| e.consumers.find(consumer).is_some());
+        if is_there || message.reply.is_empty() {
+            return;
+        }
+        let subject = String::from_utf8_lossy(&message.subject);
+        let headers = headers::block("503", &[("Nats-Subject", &subject)]);
+        account.send(&Message { subject: message.reply.clone(), headers, ..Message::default() });
+    }
+}
+
 impl Handler for Queue {
     fn deliver(&self, account: &Arc<Account>, message: &Message, origin: &Arc<Origin>) {
+        if message.subject.starts_with(PULL_PREFIX) {
+            return self.pulled(account, message);
+        }
         let lane = usize::try_from(origin.client_id % LANES).unwrap_or(0);
         let Some(lane) = self.lanes.get(lane) else { return };
         let is_taken = message.payload.len() <= BODY_BYTES_MAX

@@ -35,7 +35,10 @@ pub(super) async fn handle(request: &Request<'_>) -> Reply {
     let filter = Some(filter).filter(|filter| !filter.is_empty());
     let failed = |error: Error| ApiError::of_storage(&error, PURGE_FAILED);
     let is_filtered = filter.is_some();
-    let purged = entry.stream.purge(Purge { filter, before, keep }).await.map_err(failed)?;
+    entry.consumers.set_purging(true);
+    let purged = entry.stream.purge(Purge { filter, before, keep }).await;
+    entry.consumers.set_purging(false);
+    let purged = purged.map_err(failed)?;
     if let (Some(before), false) = (before, is_filtered) {
         move_on(&entry.stream, before).await.map_err(failed)?;
     }

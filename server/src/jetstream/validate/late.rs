@@ -1,7 +1,7 @@
 //! Verdicts that come when nothing else is wrong: filters that are no subjects, and settings that are not built.
 //! Not here: everything that nats-server finds earlier.
 
-use crate::jetstream::config::{Retention, StreamConfig};
+use crate::jetstream::config::StreamConfig;
 use crate::jetstream::errors::ApiError;
 use headwater_storage::subject;
 
@@ -33,7 +33,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
         (unbuilt.allow_msg_counter, "allow_msg_counter"),
         (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.is_persisted_late, "persist_mode async"),
-        (config.retention == Retention::Interest, "interest retention"),
         (origins().any(|origin| origin.external.is_some()), "an external origin"),
         (origins().any(|origin| origin.consumer.is_some()), "an origin with its own consumer"),
     ];

@@ -53,7 +53,8 @@ fn message(
     let headers = Headers::read(&member.headers);
     plain(settings, &member, &headers)?;
     let message_id = headers.message_id.map(Bytes::copy_from_slice);
-    if message_id.as_ref().is_some_and(|id| earlier.ids.contains(id)) {
+    let is_known = |id: &Bytes| earlier.ids.contains(id) || stream.sequence_of_id(id).is_some();
+    if message_id.as_ref().is_some_and(is_known) {
         return Err(errors::ATOMIC_PUBLISH_DUPLICATE);
     }
     if headers.has_source {
