@@ -353,17 +353,13 @@ impl LogStore {
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>> {
-        self.shared
-            .disk
-            .list(path)
-            .map_err(|error| Error::io(format!("list {}", path.display()), error))
+        let listed = self.shared.disk.list(path);
+        listed.map_err(|error| Error::io(format!("list {}", path.display()), error))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        self.shared
-            .disk
-            .remove_file(path)
-            .map_err(|error| Error::io(format!("remove {}", path.display()), error))
+        let removed = self.shared.disk.remove_file(path);
+        removed.map_err(|error| Error::io(format!("remove {}", path.display()), error))
     }
 
     fn sync_directory(&self, path: &Path) -> Result<()> {

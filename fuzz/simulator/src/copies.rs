@@ -19,7 +19,12 @@ use headwater_storage::{
     Stream, StreamConfig,
     stream::{Compression, Limits, SyncPolicy},
 };
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::runtime::Runtime;
 
 /// Rounds after which a copy has to have caught up.
@@ -121,7 +126,11 @@ impl Copies {
 
     /// Stops all; false where one did not.
     pub(crate) fn stop_all(&mut self) -> bool {
-        std::mem::take(&mut self.running).into_values().map(Running::stop).all(|stopped| stopped)
+        let mut are_stopped = true;
+        for each in std::mem::take(&mut self.running).into_values() {
+            are_stopped &= each.stop();
+        }
+        are_stopped
     }
 }
 
@@ -255,18 +264,18 @@ impl World {
             let directory = Arc::clone(&self.copies.directory);
             match plan {
                 Plan::Mirror(config) => {
-                    if !self.copies.running.contains_key(&name) {
+                    if let Entry::Vacant(place) = self.copies.running.entry(name) {
                         let start = || Replicator::mirror(stream, config, directory);
-                        self.copies.running.insert(name, Running::start(start)?);
+                        place.insert(Running::start(start)?);
                     }
                 }
                 Plan::Sources(sources) => {
                     for config in sources {
                         let key = format!("{name} {}", config.name);
-                        if !self.copies.running.contains_key(&key) {
+                        if let Entry::Vacant(place) = self.copies.running.entry(key) {
                             let (stream, directory) = (Arc::clone(&stream), Arc::clone(&directory));
                             let start = move || Replicator::source(stream, config, directory);
-                            self.copies.running.insert(key, Running::start(start)?);
+                            place.insert(Running::start(start)?);
                         }
                     }
                 }

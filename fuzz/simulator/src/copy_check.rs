@@ -10,7 +10,10 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
-use headwater_replication::progress::{MIRROR_KEY, Progress, source_key};
+use headwater_replication::{
+    SourceConfig,
+    progress::{MIRROR_KEY, Progress, source_key},
+};
 use headwater_storage::{Error, NewMessage, Stream, StreamConfig, stream::SyncPolicy};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -312,14 +315,23 @@ impl World {
             );
         }
         for one in &target.own {
-            match (one.sequence, own.remove(&one.payload[..])) {
-                (Some(acknowledged), found) => {
-                    ensure!(found == Some(acknowledged), "{name}: {acknowledged} is not there");
-                }
-                (None, _) => {}
+            let found = own.remove(&one.payload[..]);
+            if let Some(acknowledged) = one.sequence {
+                ensure!(found == Some(acknowledged), "{name}: {acknowledged} is not there");
             }
         }
         ensure!(own.is_empty(), "{name}: holds what nobody sent");
+        self.check_progress(stream, name, sources, held)
+    }
+
+    /// What the progress of a target says was copied is there.
+    fn check_progress(
+        &self,
+        stream: &Stream,
+        name: &str,
+        sources: &[SourceConfig],
+        held: &Ever,
+    ) -> Result<()> {
         for source in sources {
             let key = source_key(&source.index_name());
             let Some(progress) = stream.progress(&key) else { continue };

@@ -172,6 +172,7 @@ impl World {
     }
 
     /// Opens a damaged volume twice, with an append to each stream in between.
+    #[expect(clippy::too_many_lines, reason = "one account, from opening to opening")]
     fn examine_damaged(
         &self,
         disk: &SimulatedDisk,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use headwater_storage::{
     Error, NewMessage, StreamConfig,
     message::Rollup,
-    stream::{Batch, Discard, Item, Purge, StorageKind},
+    stream::{Batch, Item, Purge, StorageKind},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -111,7 +111,7 @@ impl Model {
     }
 
     /// What a message counts for.
-    fn bytes_of(&self, subject: &str, headers: usize, payload: usize) -> u64 {
+    pub(crate) fn bytes_of(&self, subject: &str, headers: usize, payload: usize) -> u64 {
         let bytes = match self.config.storage {
             StorageKind::Memory => subject.len() + headers + payload + 16,
             StorageKind::File if headers == 0 => subject.len() + payload + 30,
@@ -120,7 +120,7 @@ impl Model {
         bytes as u64
     }
 
-    fn bytes_held(&self, message: &Stored) -> u64 {
+    pub(crate) fn bytes_held(&self, message: &Stored) -> u64 {
         self.bytes_of(&message.subject, message.headers.len(), message.payload.len())
     }
 
@@ -138,7 +138,7 @@ impl Model {
         }
     }
 
-    fn of<'a>(&'a self, filter: &'a str) -> impl DoubleEndedIterator<Item = u64> + 'a {
+    pub(crate) fn of<'a>(&'a self, filter: &'a str) -> impl DoubleEndedIterator<Item = u64> + 'a {
         let fits = move |(_, message): &(&u64, &Arc<Stored>)| matches(filter, &message.subject);
         self.messages.iter().filter(fits).map(|(at, _)| *at)
     }
@@ -209,59 +209,6 @@ impl Model {
             return IdStatus::New;
         }
         IdStatus::Unsure
-    }
-
-    fn check_message(&self, new: &NewMessage) -> Result<(), Refusal> {
-        let bytes = new.headers.len() + new.payload.len();
-        if self.config.limits.message_bytes.is_some_and(|max| bytes > max as usize) {
-            return Err("MessageTooLarge");
-        }
-        Ok(())
-    }
-
-    fn expected(&self, new: &NewMessage) -> Result<(), Refusal> {
-        if let Some((filter, expected)) = &new.expect.last_subject_sequence {
-            let filter = String::from_utf8_lossy(filter);
-            if self.of(&filter).next_back().unwrap_or(0) != *expected {
-                return Err("WrongLastSequence");
-            }
-        }
-        match new.expect.last_sequence {
-            Some(expected) if expected != self.last => Err("WrongLastSequence"),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the limits let a message in that comes behind these of the same group.
-    fn admit(&self, new: &NewMessage, before: &[NewMessage]) -> Result<(), Refusal> {
-        let config = &self.config;
-        if config.discard == Discard::Old {
-            return Ok(());
-        }
-        let subject = String::from_utf8_lossy(&new.subject).into_owned();
-        let size = |new: &NewMessage| {
-            let subject = String::from_utf8_lossy(&new.subject);
-            self.bytes_of(&subject, new.headers.len(), new.payload.len())
-        };
-        let held =
-            self.of(&subject).count() + before.iter().filter(|b| b.subject == new.subject).count();
-        let is_full = config.limits.messages_per_subject.is_some_and(|max| held as u64 >= max);
-        if is_full && config.discard_new_per_subject && new.rollup.is_none() {
-            return Err("MaximumMessagesPerSubject");
-        }
-        let count = (self.messages.len() + before.len()) as u64;
-        if config.limits.messages.is_some_and(|max| count >= max) && !is_full {
-            return Err("MaximumMessages");
-        }
-        let bytes = self.bytes() + before.iter().map(size).sum::<u64>() + size(new);
-        if config.limits.bytes.is_some_and(|max| bytes > max) {
-            let oldest = self.of(&subject).next().and_then(|at| self.messages.get(&at));
-            let replaced = oldest.filter(|_| is_full && before.is_empty());
-            if replaced.is_none_or(|old| self.bytes_held(old) < size(new)) {
-                return Err("MaximumBytes");
-            }
-        }
-        Ok(())
     }
 
     fn store(&mut self, sequence: u64, time: i64, new: &NewMessage) {

@@ -66,7 +66,8 @@ impl World {
             let now = self.tick_clock();
             attempts.push(now);
             let is_last = attempt == interruptions;
-            let is_faulty = !is_last && self.arm_recovery(&disk, random);
+            let fault = if is_last { None } else { self.arm_recovery(&disk, random) };
+            let is_faulty = fault.is_some();
             match self.open(&disk) {
                 Ok(volume) if is_last => {
                     self.volume = Some(volume);
@@ -83,7 +84,9 @@ impl World {
             let seed = random.number();
             disk = if is_kill { disk.kill(seed) } else { disk.restart(seed) };
             self.counts.recoveries += 1;
-            self.note(format_args!("recovery {attempt} was cut short, killed: {is_kill}"));
+            self.note(format_args!(
+                "recovery {attempt} was cut short, fault: {fault:?}, killed: {is_kill}"
+            ));
         }
         self.disk = disk;
         self.counts.recoveries += 1;
@@ -104,17 +107,28 @@ impl World {
         self.examine(candidates, power_was_cut, interruptions > 0)
     }
 
-    /// A fault during recovery. False where there is none.
-    fn arm_recovery(&self, disk: &SimulatedDisk, random: &mut Random) -> bool {
+    /// A fault during recovery, in words; `None` where there is none.
+    fn arm_recovery(&self, disk: &SimulatedDisk, random: &mut Random) -> Option<&'static str> {
         let at = disk.operations() + 1 + random.below(25);
         match random.below(6) {
-            0..3 if self.faults.crash => disk.crash_at(at),
-            3 if self.faults.io => disk.fail_at(at),
-            4 if self.faults.io => disk.fail_next_sync(),
-            5 if self.faults.io => disk.fail_read_in(random.below(20)),
-            _ => return false,
+            0..3 if self.faults.crash => {
+                disk.crash_at(at);
+                Some("crash")
+            }
+            3 if self.faults.io => {
+                disk.fail_at(at);
+                Some("a call")
+            }
+            4 if self.faults.io => {
+                disk.fail_next_sync();
+                Some("a sync")
+            }
+            5 if self.faults.io => {
+                disk.fail_read_in(random.below(20));
+                Some("a read")
+            }
+            _ => None,
         }
-        true
     }
 
     /// Ends the process; gives the disk as the next one finds it.

@@ -4,72 +4,21 @@
 //! Not here: the end of a life and recovery (`restart`), replication (`copies`), damage (`damage`).
 
 use crate::{
-    copies::is_origin,
     model::{IdStatus, Refusal, kind},
     random::Random,
-    tracked::{Told, Tracked},
+    tracked::Told,
     world::{World, at_once},
 };
 use anyhow::{Result, ensure};
 use headwater_storage::{
-    Error, NewMessage, StreamConfig, Timestamp,
+    NewMessage, Timestamp,
     message::Rollup,
-    stream::{Batch, Compression, Discard, Item, Limits, Purge, Step, StorageKind, SyncPolicy},
-    testing,
+    stream::{Batch, Discard, Item, Purge, Step},
 };
-use std::time::Duration;
 
 const MILLISECOND: i64 = 1_000_000;
-const SECOND: i64 = 1000 * MILLISECOND;
 /// Acknowledged states of a stream with an interval that are kept before a checkpoint is made.
 const UNSYNCED_MAX: usize = 40;
-/// Streams at a time.
-const STREAMS_MAX: usize = 6;
-
-/// Limits and options of any kind.
-fn config(random: &mut Random, name: &str) -> StreamConfig {
-    let some = |random: &mut Random, of: u64, least: u64, below: u64| {
-        random.one_in(of).then(|| least + random.below(below))
-    };
-    let limits = Limits {
-        messages: some(random, 3, 1, 30),
-        bytes: some(random, 4, 200, 6000),
-        age: some(random, 4, 10, 5000).map(Duration::from_millis),
-        messages_per_subject: some(random, 3, 1, 6),
-        message_bytes: some(random, 6, 100, 600).and_then(|bytes| u32::try_from(bytes).ok()),
-    };
-    let discard = if random.one_in(5) { Discard::New } else { Discard::Old };
-    StreamConfig {
-        name: name.to_owned(),
-        limits,
-        discard,
-        discard_new_per_subject: discard == Discard::New && random.one_in(2),
-        storage: if random.one_in(10) { StorageKind::Memory } else { StorageKind::File },
-        dedup_window: Duration::from_millis(some(random, 2, 10, 8000).unwrap_or(0)),
-        compression: if random.one_in(3) { Compression::Lz4 } else { Compression::None },
-        sync: random.one_in(5).then(|| SyncPolicy::Interval(Duration::from_secs(1))),
-        first_sequence: some(random, 6, 1, 1000).unwrap_or(0),
-        deny_delete: random.one_in(12),
-        deny_purge: random.one_in(12),
-        allow_rollup: random.one_in(2),
-        application: vec![7; usize::try_from(random.below(60)).unwrap_or(0)],
-        ..StreamConfig::default()
-    }
-}
-
-/// A configuration in few words.
-struct Short<'a>(&'a StreamConfig);
-
-impl std::fmt::Debug for Short<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let StreamConfig { storage, limits, discard, sync, compression, sealed, .. } = self.0;
-        let Limits { messages, bytes, age, messages_per_subject, message_bytes } = limits;
-        write!(f, "{storage:?} {compression:?} {sync:?} {discard:?} sealed: {sealed} ")?;
-        write!(f, "messages {messages:?} bytes {bytes:?} age {age:?} ")?;
-        write!(f, "per subject {messages_per_subject:?} message {message_bytes:?} ")?;
-        write!(f, "window {:?} first {}", self.0.dedup_window, self.0.first_sequence)
-    }
-}
 
 fn subject(random: &mut Random) -> String {
     match random.below(8) {
@@ -264,7 +213,7 @@ impl World {
     }
 
     /// A change that is waited for.
-    fn wait_for<T: PartialEq + std::fmt::Debug>(
+    pub(crate) fn wait_for<T: PartialEq + std::fmt::Debug>(
         &mut self,
         name: &str,
         number: u64,
@@ -328,229 +277,5 @@ impl World {
         let number = self.tracked(&name)?.push(None, changes.then_some(model));
         let result = at_once(self.stream(&name)?.purge(purge));
         self.wait_for(&name, number, expected, result)
-    }
-
-    fn update(&mut self, random: &mut Random) -> Result<()> {
-        let Some(name) = self.some_stream(random) else { return Ok(()) };
-        let now = self.clock.now();
-        let (mut model, _) = self.before(&name)?;
-        let old = model.config.clone();
-        let mut config = config(random, &name);
-        config.storage = old.storage;
-        config.sync = old.sync;
-        config.first_sequence = old.first_sequence;
-        config.sealed = random.one_in(25);
-        if random.one_in(2) {
-            config.dedup_window = old.dedup_window;
-        }
-        let expected = model.update(config.clone());
-        self.note(format_args!("update {name}: {expected:?} {:?}", Short(&config)));
-        let tracked = self.tracked(&name)?;
-        let mut limited = model.clone();
-        limited.limit(now);
-        let first = tracked.push(None, expected.is_ok().then_some(model));
-        let second = tracked.push(None, expected.is_ok().then_some(limited));
-        let result = at_once(self.stream(&name)?.update(config.clone()));
-        let is_refused = expected.is_err();
-        self.wait_for(&name, second, expected, result)?;
-        let tracked = self.tracked(&name)?;
-        if is_refused {
-            tracked.withdraw(first);
-        } else if tracked.doubt {
-            tracked.doubtful_configs.push(config);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn create_stream(&mut self, random: &mut Random) -> Result<()> {
-        let name = format!("s{}", random.below(9));
-        let mut config = config(random, &name);
-        if is_origin(&name) {
-            (config.sync, config.storage) = (None, StorageKind::File);
-        }
-        if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&name) {
-            return Ok(());
-        }
-        let is_taken = self.streams.get(&name).is_some();
-        if self.streams.get(&name).is_some_and(|tracked| tracked.may_be_missing) {
-            return Ok(());
-        }
-        self.note(format_args!("create {name}, taken: {is_taken}: {:?}", Short(&config)));
-        let created = at_once(self.volume()?.create_stream(config.clone()));
-        self.counts.operations += 1;
-        if is_taken {
-            let is_said = matches!(created, Some(Err(Error::StreamExists(_))));
-            ensure!(is_said, "{name}: created twice: {created:?}");
-            return Ok(());
-        }
-        let mut tracked = Tracked::new(config);
-        match created {
-            Some(Ok(stream)) => {
-                tracked.incarnation = Some(stream.incarnation().0);
-                tracked.may_be_missing = false;
-                self.copies.appears(&name, &stream);
-            }
-            Some(Err(error)) => {
-                ensure!(kind(&error) == "Disk", "{name}: cannot be created: {error}");
-                tracked.doubt = true;
-            }
-            None => {
-                ensure!(self.is_broken(), "{name}: creation is never answered");
-                tracked.doubt = true;
-            }
-        }
-        self.streams.insert(name, tracked);
-        Ok(())
-    }
-
-    fn delete_stream(&mut self, random: &mut Random) -> Result<()> {
-        let Some(name) = self.some_stream(random) else { return Ok(()) };
-        self.note(format_args!("delete stream {name}"));
-        self.counts.operations += 1;
-        let deleted = at_once(self.volume()?.delete_stream(&name));
-        match deleted {
-            Some(Ok(())) => {
-                self.copies.disappears(&name);
-                if let Some(tracked) = self.streams.remove(&name) {
-                    self.copies.bury(tracked);
-                }
-            }
-            Some(Err(error)) => {
-                ensure!(kind(&error) == "Disk", "{name}: cannot be deleted: {error}");
-                let tracked = self.tracked(&name)?;
-                tracked.may_be_missing = true;
-                tracked.doubt = true;
-            }
-            None => {
-                ensure!(self.is_broken(), "{name}: deletion is never answered");
-                let tracked = self.tracked(&name)?;
-                tracked.may_be_missing = true;
-                tracked.doubt = true;
-            }
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<()> {
-        let did = testing::commit(self.volume()?);
-        self.note(format_args!("commit: {did}"));
-        Ok(())
-    }
-
-    /// Expiry, compaction, indexes; streams that had no room are taken up again.
-    pub(crate) fn keep_house(&mut self) -> Result<()> {
-        let now = self.clock.now();
-        if !self.settle()? {
-            return Ok(());
-        }
-        let full: Vec<String> =
-            self.streams.values().filter(|t| t.doubt).map(|t| t.name.clone()).collect();
-        // One that could not be deleted goes on too.
-        let goes_on = |tracked: &&mut Tracked| tracked.is_settled() || tracked.may_be_missing;
-        for tracked in self.streams.values_mut().filter(goes_on) {
-            let mut model = tracked.newest().clone();
-            model.expire(now);
-            tracked.push(None, Some(model));
-        }
-        testing::keep_house(self.volume()?);
-        self.note(format_args!("keep house"));
-        if !self.settle()? {
-            return Ok(());
-        }
-        for name in full {
-            let Some(stream) = self.volume()?.stream(&name) else { continue };
-            let tracked = self.tracked(&name)?;
-            if stream.failure().is_some() || tracked.may_be_missing || tracked.in_memory() {
-                continue;
-            }
-            let mut candidates = tracked.candidates(false);
-            candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
-            let found = tracked.recognize(&stream, candidates)?;
-            tracked.resolve(found);
-        }
-        Ok(())
-    }
-
-    fn checkpoint(&mut self) -> Result<()> {
-        let result = self.volume()?.checkpoint();
-        self.note(format_args!("checkpoint: {}", result.is_ok()));
-        self.collect()?;
-        if result.is_ok() {
-            self.streams.values_mut().for_each(Tracked::synced);
-            self.copies.synced();
-        }
-        Ok(())
-    }
-
-    fn pass_time(&mut self, random: &mut Random) {
-        let by = match random.below(12) {
-            0 if self.faults.clock => {
-                self.counts.clock += 1;
-                -(random.below(20_000) as i64) * MILLISECOND
-            }
-            1 if self.faults.clock => {
-                self.counts.clock += 1;
-                random.below(40) as i64 * SECOND
-            }
-            2..6 => random.below(3000) as i64 * MILLISECOND,
-            _ => random.below(1000) as i64 * MILLISECOND / 10,
-        };
-        self.clock.advance(by);
-        self.note(format_args!("time passes: {by}"));
-    }
-
-    fn follow(&mut self, random: &mut Random) -> Result<()> {
-        let Some(name) = self.some_stream(random) else { return Ok(()) };
-        let most = 1 + usize::try_from(random.below(20)).unwrap_or(0);
-        let stream = self.stream(&name)?;
-        self.counts.messages += self.tracked(&name)?.follow(&stream, most)?;
-        Ok(())
-    }
-
-    /// A call that will fail, or a crash that will come.
-    fn arm(&mut self, random: &mut Random) -> Result<()> {
-        let at = self.disk.operations() + 1 + random.below(40);
-        match random.below(4) {
-            0 | 1 if self.faults.crash => self.disk.crash_at(at),
-            2 if self.faults.io => self.disk.fail_at(at),
-            3 if self.faults.io => self.disk.fail_next_sync(),
-            _ => return Ok(()),
-        }
-        self.armed = true;
-        self.note(format_args!("armed at operation {at}"));
-        Ok(())
-    }
-
-    /// The disk is full for a while, and then is not.
-    fn fill(&mut self, random: &mut Random) -> Result<()> {
-        if !self.faults.space {
-            return Ok(());
-        }
-        let is_full = !random.one_in(3);
-        self.disk.set_capacity(is_full.then(|| self.disk.used() + random.below(3000)));
-        self.note(format_args!("full: {is_full}"));
-        if is_full {
-            self.was_full = true;
-            self.counts.space += 1;
-        } else {
-            self.keep_house()?;
-        }
-        Ok(())
-    }
-
-    /// A broken volume refuses changes and goes on to be read.
-    fn refused(&mut self, random: &mut Random) -> Result<()> {
-        let Some(name) = self.some_stream(random) else { return Ok(()) };
-        if self.disk.is_crashed() || self.tracked(&name)?.in_memory() {
-            return Ok(());
-        }
-        let new = self.message(random);
-        let stream = self.stream(&name)?;
-        self.collect()?;
-        self.tracked(&name)?.check_visible(&stream)?;
-        let result = at_once(stream.append(new));
-        let is_said = matches!(&result, Some(Err(error)) if kind(error) != "Disk" || matches!(error, Error::ReadOnly(_) | Error::NoSpace | Error::Closed));
-        ensure!(is_said, "{name}: a volume that failed answers an append with {result:?}");
-        Ok(())
     }
 }

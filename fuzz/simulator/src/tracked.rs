@@ -35,9 +35,12 @@ impl From<BatchOutcome> for Told {
     }
 }
 
+/// An answer, with the number of the change that it is to.
+type Numbered = (u64, Result<Told, Error>);
+
 /// Answers as they come, with the number of the change.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(Arc<Mutex<Vec<(u64, Result<Told, Error>)>>>);
+pub struct Answers(Arc<Mutex<Vec<Numbered>>>);
 
 impl Answers {
     /// A callback for the change with this number.
