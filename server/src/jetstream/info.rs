@@ -1,13 +1,13 @@
 //! What replies say of a stream: configuration, state, and how its copies go.
 //! Not here: which reply shows what (`api`).
 
-use super::config::StreamConfig;
 use super::copies;
 use super::entry::Entry;
 use super::text_time;
 use super::validate::{DYNAMIC_KEYS, REQUIRED_LEVEL_KEY};
 use crate::protocol;
 use headwater_storage::StreamState;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Most sequences without a message that a reply lists.
@@ -29,7 +29,7 @@ pub(crate) fn stream(entry: &Entry, details: &Details) -> Map<String, Value> {
     let config = entry.config();
     let (mirror, sources) = copies::statuses(entry, &config);
     let mut info = Map::new();
-    info.insert("config".into(), config_json(&config, details.has_dynamic_metadata));
+    info.insert("config".into(), config_json(&*config, details.has_dynamic_metadata));
     info.insert("created".into(), text_time::text(entry.stream.created()).into());
     info.insert("state".into(), state(entry, details));
     if !mirror.is_null() {
@@ -42,8 +42,8 @@ pub(crate) fn stream(entry: &Entry, details: &Details) -> Map<String, Value> {
     info
 }
 
-/// A configuration as replies show it.
-pub(crate) fn config_json(config: &StreamConfig, has_dynamic_metadata: bool) -> Value {
+/// A configuration of a stream or a consumer as replies show it.
+pub(crate) fn config_json(config: &impl Serialize, has_dynamic_metadata: bool) -> Value {
     let mut value = json!(config);
     let metadata = value.get_mut("metadata").and_then(Value::as_object_mut);
     if let (true, Some(metadata)) = (has_dynamic_metadata, metadata) {

@@ -257,23 +257,21 @@ impl Choice<'_> {
 
     /// Settings that looked good one by one must also be good together, once they were measured so.
     fn confirmed(&self, mut chosen: Recommendation) -> Recommendation {
-        let point = chosen.point(self.base.point);
-        let together = self
-            .points
-            .iter()
-            .find(|measured| measured.part == Part::Together && measured.point == point);
-        let Some(together) = together.filter(|_| point != self.base.point) else { return chosen };
-        let gain = percent(self.gain(together));
-        let text = if self.gain(together) >= 1.0 {
-            format!(
-                "measured together, these settings have {gain} of the throughput of the defaults."
-            )
-        } else {
-            chosen.disk = DiskMethod::Auto;
-            chosen.segment_bytes = self.base.point.segment_bytes;
-            format!(
-                "measured together, these settings have only {gain} of the throughput of the defaults: the defaults stay."
-            )
+        let together = self.points.iter().find(|measured| measured.part == Part::Together);
+        let Some(together) = together else { return chosen };
+        let (is_chosen, gain) =
+            (together.point == chosen.point(self.base.point), self.gain(together));
+        let what = together.point.difference(&self.base.point);
+        let found = format!("{what} has {} of the throughput of the defaults", percent(gain));
+        let text = match is_chosen && gain >= 1.0 {
+            true => format!("measured once more, {found}."),
+            false => {
+                chosen.disk = DiskMethod::Auto;
+                chosen.segment_bytes = self.base.point.segment_bytes;
+                format!(
+                    "this looked better on the way; measured once more, {found}: the defaults stay."
+                )
+            }
         };
         chosen.reasons.push(Reason { about: "together", text });
         chosen

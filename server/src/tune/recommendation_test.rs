@@ -167,3 +167,17 @@ fn compression_is_advice() {
     let found = recommend(&points, ALWAYS, false);
     assert!(reason(&found, "compression").ends_with("lz4, text: 150 %."));
 }
+
+#[test]
+fn what_looked_good_until_the_machine_turned_out_to_be_noisy_is_said() {
+    let mut points = bases(&[1000.0]);
+    let small = Point { segment_bytes: 8 * MIB, ..base_point() };
+    points.push(measured(Part::Axis(Axis::SegmentSize), small, 1200.0, 100.0));
+    let promising = recommend(&points, ALWAYS, false).point(base_point());
+    assert_eq!(promising, small);
+    points.push(measured(Part::Together, promising, 1100.0, 100.0));
+    points.extend(bases(&[1000.0, 600.0]));
+    let found = recommend(&points, ALWAYS, false);
+    assert_eq!((found.disk, found.segment_bytes), (DiskMethod::Auto, 64 * MIB));
+    assert!(reason(&found, "together").contains("segment size 8 MiB has 110 %"));
+}

@@ -2,12 +2,11 @@
 //! Not here: which reply shows it (`api`).
 
 use super::Consumer;
-use super::config::{ConsumerConfig, PriorityPolicy};
+use super::config::PriorityPolicy;
 use super::core::Way;
 use super::state::Pair;
+use crate::jetstream::info::config_json;
 use crate::jetstream::text_time;
-use crate::jetstream::validate::{DYNAMIC_KEYS, REQUIRED_LEVEL_KEY};
-use crate::protocol;
 use headwater_storage::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +26,7 @@ impl Consumer {
         set("stream_name", self.stream.as_str().into());
         set("name", self.name.as_str().into());
         set("created", text_time::text(self.created).into());
-        set("config", config_json(&config, has_dynamic_metadata));
+        set("config", config_json(&*config, has_dynamic_metadata));
         set("delivered", pair(state.delivered, core.last_delivery));
         set("ack_floor", pair(state.floor, core.last_ack));
         set("num_ack_pending", state.pending.len().into());
@@ -74,16 +73,4 @@ fn pair(pair: Pair, last: Option<Timestamp>) -> Value {
         value.insert("last_active".into(), text_time::text(last).into());
     }
     Value::Object(value)
-}
-
-fn config_json(config: &ConsumerConfig, has_dynamic_metadata: bool) -> Value {
-    let mut value = json!(config);
-    let metadata = value.get_mut("metadata").and_then(Value::as_object_mut);
-    if let (true, Some(metadata)) = (has_dynamic_metadata, metadata) {
-        let [version, level] = DYNAMIC_KEYS;
-        metadata.insert(version.into(), protocol::COMPATIBLE_VERSION.into());
-        metadata.insert(level.into(), protocol::API_LEVEL.to_string().into());
-        metadata.entry(REQUIRED_LEVEL_KEY).or_insert_with(|| "0".into());
-    }
-    value
 }
