@@ -23,6 +23,10 @@ fuzz_target!(|input: (&str, &str, &str)| {
     if destination.contains('\0') {
         return;
     }
+    // A piece of a token such as `a>` can be a wildcard, as in nats-server; the stream refuses it.
+    if literal.contains(['*', '>']) {
+        return;
+    }
     // An empty delimiter, or one that is the whole token, can leave nothing of a token, as in nats-server.
     if !destination.to_lowercase().contains("split(") {
         assert!(subject::is_valid(&result), "{source:?} {destination:?} {literal:?}: {result:?}");

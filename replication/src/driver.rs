@@ -1,7 +1,8 @@
 //! The only loop: opens the origin, lets the plugin decide, hands batches to the target, and begins again after a failure.
 //!
 //! Invariants: a session begins with the progress that the target holds, when nothing of an earlier session is in flight; so
-//! what was refused or lost is read again, and what was stored is not. Every wait ends with a stop.
+//! what was refused or lost is read again, and what was stored is not. Every wait ends with a stop. Waits look at their ends in
+//! a fixed order, so that the same events give the same run.
 //! Not here: what is copied (`plugin`), how batches are made (`pipeline`), what is shown (`status`).
 
 use crate::{
@@ -56,6 +57,7 @@ impl Driver {
                 continue;
             }
             tokio::select! {
+                biased;
                 () = stopped(&mut self.stop) => break self.show(State::Stopped, None),
                 () = changed => {}
                 () = sleep(wait) => {}
@@ -115,6 +117,7 @@ impl Driver {
     async fn session(&mut self, memory: &mut Memory) -> Result<()> {
         let mut stop = self.stop.clone();
         let mut session = tokio::select! {
+            biased;
             () = stopped(&mut stop) => return Ok(()),
             session = self.origin.open() => session?,
         };
@@ -127,6 +130,7 @@ impl Driver {
         let situation = Situation { target: &target, origin: &origin, progress };
         let request = self.plugin.attach(&situation)?;
         let sequence = tokio::select! {
+            biased;
             () = stopped(&mut stop) => return Ok(()),
             sequence = session.start(request.start, request.filters) => sequence?,
         };
@@ -194,6 +198,7 @@ async fn pump(
         }
         while !pipeline.has_room() {
             tokio::select! {
+                biased;
                 () = stopped(stop) => return Ok(()),
                 landing = pipeline.landing() => advance(board, memory, pipeline.landed(landing)?),
             }

@@ -14,6 +14,7 @@ pub mod routing;
 pub mod server;
 pub mod shared;
 pub mod signals;
+pub mod tune;
 
 pub use config::Options;
 pub use server::{RunningServer, Server};

@@ -201,11 +201,13 @@ async fn open_volume(
     directory: PathBuf,
 ) -> Result<Arc<Volume>, StartError> {
     let refused = |error: String| StartError::JetStream(error);
+    let defaults = VolumeOptions::new(directory);
     let volume_options = VolumeOptions {
         disk: storage.disk,
         sync: storage.sync,
+        segment_bytes: storage.segment_bytes.unwrap_or(defaults.segment_bytes),
         memory_bytes_max: options.memory_bytes_max.unwrap_or(u64::MAX),
-        ..VolumeOptions::new(directory)
+        ..defaults
     };
     let opened = tokio::task::spawn_blocking(move || Volume::open(volume_options)).await;
     let volume = opened

@@ -6,8 +6,9 @@
 //! Not here: the streams' own logs (`volume`).
 
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
+    segment::log_directory,
     store::{LogOptions, LogStore},
     stream::{
         Compression, SyncPolicy,
@@ -27,11 +28,11 @@ pub(crate) const CATALOGUE_LOG: LogId = LogId(0);
 /// Size at which the catalogue begins a segment with all its entries and drops the ones before, in bytes.
 const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of an entry that are decoded at most.
-const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const ENTRY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A change of the catalogue.
 #[derive(Debug, Encode, Decode)]
-enum Change {
+pub(crate) enum Change {
     /// A stream is there, with this configuration.
     Put(StoredConfig),
     /// A stream is gone; its files may still be there.
@@ -75,6 +76,7 @@ impl Entries {
 type Answer = oneshot::Sender<Option<Error>>;
 
 struct State {
+    log: LogRef,
     entries: Entries,
     waiting: VecDeque<(Position, Answer)>,
     failed: Option<Error>,
@@ -82,7 +84,7 @@ struct State {
 
 /// See the top of the file.
 pub(crate) struct Catalogue {
-    log: LogRef,
+    options: LogOptions,
     state: Mutex<State>,
 }
 
@@ -93,6 +95,14 @@ pub(crate) struct Submitted {
 }
 
 impl Submitted {
+    /// Waits until it is durable, blocking the thread.
+    pub(crate) fn wait_blocking(self) -> Result<()> {
+        match self.answer.blocking_recv().map_err(|_| Error::Closed)? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until it is durable.
     pub(crate) async fn wait(self, environment: &Environment) -> Result<()> {
         match environment.wait(self.answer).await? {
@@ -103,8 +113,11 @@ impl Submitted {
 }
 
 impl Catalogue {
-    /// Opens the catalogue, making it where there is none. Gives what damage took, a sentence each.
-    pub(crate) fn open(store: &LogStore, segment_bytes: u64) -> Result<(Arc<Self>, Vec<String>)> {
+    /// Opens the catalogue, making it where there is none. Gives what damage took.
+    pub(crate) fn open(
+        store: &LogStore,
+        segment_bytes: u64,
+    ) -> Result<(Arc<Self>, Vec<DamagedBytes>)> {
         let options = LogOptions {
             compression: Compression::None,
             sync: SyncPolicy::Always,
@@ -115,25 +128,50 @@ impl Catalogue {
         let logs = store.list_logs()?;
         let log = if logs.contains(&CATALOGUE_LOG) {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
-                match event {
-                    Replay::Frame(frame) => replay(&frame, &mut entries, &mut damage),
-                    // The catalogue makes no index.
-                    Replay::Summary(_) => return Err(Error::Closed),
-                    Replay::Damage { what, .. } => damage.push(format!("catalogue: {what}")),
-                }
-                Ok(())
+                rebuild(event, &mut entries, &mut damage)
             })?
         } else {
             if !logs.is_empty() {
-                damage.push("catalogue: its directory is missing".into());
+                let path = log_directory(CATALOGUE_LOG);
+                damage.push(DamagedBytes::file(&path, "the directory of the catalogue is missing"));
             }
             store.create_log(CATALOGUE_LOG, options)?
         };
-        let state = State { entries, waiting: VecDeque::new(), failed: None };
-        let catalogue = Arc::new(Self { log: log.clone(), state: Mutex::new(state) });
-        let listener: Weak<Self> = Arc::downgrade(&catalogue);
-        log.listen(listener);
+        let state = State { log: log.clone(), entries, waiting: VecDeque::new(), failed: None };
+        let catalogue = Arc::new(Self { options, state: Mutex::new(state) });
+        catalogue.listen(&log);
         Ok((catalogue, damage))
+    }
+
+    fn listen(self: &Arc<Self>, log: &LogRef) {
+        let listener: Weak<Self> = Arc::downgrade(self);
+        log.listen(listener);
+    }
+
+    /// After the disk was full: goes on from what is committed. What failed meanwhile is taken back.
+    pub(crate) fn recover(self: &Arc<Self>, store: &LogStore) -> Result<()> {
+        if !matches!(self.state().failed, Some(Error::NoSpace)) {
+            return Ok(());
+        }
+        let (mut entries, mut damage) = (Entries::default(), Vec::new());
+        let log = store.reopen_log(CATALOGUE_LOG, self.options, &mut |event| {
+            rebuild(event, &mut entries, &mut damage)
+        })?;
+        if let Some(what) = damage.pop() {
+            return Err(Error::Damaged { place: "catalogue".into(), what: what.to_string() });
+        }
+        let logs = store.list_logs()?;
+        entries.removed.retain(|id| logs.contains(&LogId(*id)));
+        self.listen(&log);
+        let mut state = self.state();
+        (state.log, state.entries, state.failed) = (log, entries, None);
+        Ok(())
+    }
+
+    /// What is stored of a stream. `None` also while a failure keeps the catalogue from knowing.
+    pub(crate) fn stored(&self, id: LogId) -> Option<StoredConfig> {
+        let state = self.state();
+        state.entries.streams.get(&id.0).filter(|_| state.failed.is_none()).cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -177,43 +215,28 @@ impl Catalogue {
         }
         // A catalogue larger than a segment is not written again for every change.
         let is_due = state.entries.since_bytes >= state.entries.all_bytes;
-        if is_due && self.log.wants_segment() {
+        if is_due && state.log.wants_segment() {
             let entries = &state.entries;
             let all = Change::All {
                 streams: entries.streams.values().cloned().collect(),
                 removed: entries.removed.iter().copied().collect(),
             };
-            let (_, bytes) = self.append(&all, true)?;
+            let (_, bytes) = append(&state.log, &all, true)?;
             state.entries.apply(all, bytes);
         }
-        let (position, bytes) = self.append(&change, false)?;
+        let (position, bytes) = append(&state.log, &change, false)?;
         state.entries.apply(change, bytes);
         let (sender, answer) = oneshot::channel();
         state.waiting.push_back((position, sender));
         Ok(Submitted { answer })
     }
 
-    /// Appends a change; gives where it ends, and its size in bytes.
-    fn append(&self, change: &Change, starts_segment: bool) -> Result<(Position, usize)> {
-        let change = encode(change);
-        let mut records = u32::try_from(change.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
-        records.extend_from_slice(&change);
-        let position = self.log.append(&Group {
-            records: &records,
-            count: 1,
-            base_sequence: 0,
-            time: Timestamp(0),
-            starts_segment,
-            follows: false,
-        })?;
-        Ok((position, records.len()))
-    }
-
     /// Drops segments before the last one: it begins with everything there is.
     fn drop_old_segments(&self) {
-        let segments = self.log.segments();
+        let log = self.state().log.clone();
+        let segments = log.segments();
         let Some(last) = segments.last().filter(|_| segments.len() > 1) else { return };
-        if let Err(error) = self.log.remove_segments_before(last.number) {
+        if let Err(error) = log.remove_segments_before(last.number) {
             tracing::warn!(%error, "old segments of the catalogue stay");
         }
     }
@@ -249,23 +272,63 @@ impl CommitListener for Catalogue {
 
 impl std::fmt::Debug for Catalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Catalogue").field("log", &self.log).finish_non_exhaustive()
+        f.debug_struct("Catalogue").field("log", &self.state().log).finish_non_exhaustive()
     }
 }
 
-/// Applies the changes of a frame, each behind its length.
-fn replay(frame: &FrameBody, entries: &mut Entries, damage: &mut Vec<String>) {
-    let mut rest = &frame.records[..];
-    while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-        let len = u32::from_le_bytes(*len) as usize;
-        let Some((change, next)) = behind.split_at_checked(len) else {
-            damage.push("catalogue: an entry is cut short".into());
-            return;
-        };
-        rest = next;
-        match decode(change, ENTRY_BYTES_MAX) {
-            Ok(decoded) => entries.apply(decoded, change.len()),
-            Err(what) => damage.push(format!("catalogue: {what}")),
+/// The changes of a frame, each with its size in bytes; what is wrong with one otherwise.
+pub(crate) fn changes(
+    frame: &FrameBody,
+) -> impl Iterator<Item = Result<(Change, usize), &'static str>> {
+    let mut rest = frame.records.clone();
+    std::iter::from_fn(move || {
+        let len = u32::from_le_bytes(*rest.first_chunk::<4>()?) as usize;
+        let _ = rest.split_to(4);
+        if len > rest.len() {
+            rest.clear();
+            return Some(Err("an entry is cut short"));
+        }
+        let change = rest.split_to(len);
+        Some(decode(&change, ENTRY_BYTES_MAX).map(|decoded| (decoded, len)))
+    })
+}
+
+/// Appends a change; gives where it ends, and its size in bytes.
+fn append(log: &LogRef, change: &Change, starts_segment: bool) -> Result<(Position, usize)> {
+    let change = encode(change);
+    let mut records = u32::try_from(change.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    records.extend_from_slice(&change);
+    let position = log.append(&Group {
+        records: &records,
+        count: 1,
+        base_sequence: 0,
+        time: Timestamp(0),
+        starts_segment,
+        follows: false,
+    })?;
+    Ok((position, records.len()))
+}
+
+/// Takes in what is read of the log.
+fn rebuild(event: Replay, entries: &mut Entries, damage: &mut Vec<DamagedBytes>) -> Result<()> {
+    match event {
+        Replay::Frame(found, frame) => {
+            replay(&frame, entries, &mut |what| damage.push(found.damaged(what)));
+        }
+        // The catalogue makes no index.
+        Replay::Summary(_) => return Err(Error::Closed),
+        Replay::Damage { places, .. } => damage.extend(places),
+        Replay::Torn(_) => {}
+    }
+    Ok(())
+}
+
+/// Applies the changes of a frame.
+fn replay(frame: &FrameBody, entries: &mut Entries, damaged: &mut dyn FnMut(&str)) {
+    for change in changes(frame) {
+        match change {
+            Ok((change, bytes)) => entries.apply(change, bytes),
+            Err(what) => damaged(what),
         }
     }
 }

@@ -27,7 +27,7 @@ fn the_page_shows_the_changes_that_are_written() {
         records: Bytes::from(put),
     };
     let (mut entries, mut damage) = (Entries::default(), Vec::new());
-    replay(&body, &mut entries, &mut damage);
+    replay(&body, &mut entries, &mut |what| damage.push(what.to_owned()));
     assert_eq!(entries.streams.into_values().collect::<Vec<_>>(), [config]);
     assert!(damage.is_empty(), "{damage:?}");
 }

@@ -100,6 +100,12 @@ pub enum Error {
     },
 
     // ---- stop ----
+    /// The directory that is to be made is there already and holds something, or lies in the one that is copied.
+    #[error("not a new directory: {0}")]
+    NotNew(String),
+    /// The directory holds no volume.
+    #[error("there is no volume in the directory")]
+    NotAVolume,
     /// Another process has the data directory open.
     #[error("data directory is in use by another process: {0}")]
     Locked(String),

@@ -62,6 +62,7 @@
 //! Not here: sockets, accounts, the JSON API, and where a message came from.
 
 mod catalogue;
+mod damage;
 mod disk;
 pub mod error;
 mod format;
@@ -69,6 +70,7 @@ mod journal;
 pub mod limits;
 mod log;
 pub mod message;
+pub mod offline;
 mod segment;
 mod store;
 pub mod stream;
@@ -78,6 +80,7 @@ pub mod testing;
 pub mod time;
 pub mod volume;
 
+pub use damage::DamagedBytes;
 pub use error::{Error, Result};
 pub use message::{Message, NewMessage};
 pub use stream::{Appended, Stream, StreamConfig, StreamState, Tail};

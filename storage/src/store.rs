@@ -4,10 +4,10 @@
 //! Not here: names of streams and what their records mean (`volume`, `stream`).
 
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::Disk,
     format::{
-        checkpoint::LogEnd,
+        checkpoint::{JournalPlace, LogEnd},
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
@@ -27,6 +27,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Locked while a process has the volume open.
+pub(crate) const LOCK_FILE: &str = "LOCK";
 /// Size of a journal file unless told otherwise, in bytes.
 pub(crate) const JOURNAL_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Smallest size of a journal file, in bytes: some rounds must fit.
@@ -72,8 +74,10 @@ pub(crate) struct LogStoreReport {
     pub(crate) unclean: bool,
     /// Journal rounds replayed.
     pub(crate) rounds_replayed: u64,
-    /// Damage of journal and checkpoint, a sentence each, with file and offset. Damage of a log is told by `open_log`.
-    pub(crate) damage: Vec<String>,
+    /// Damage of journal and checkpoint. Damage of a log is told by `open_log`.
+    pub(crate) damage: Vec<DamagedBytes>,
+    /// Where the journal ended; `None` where its start was not known.
+    pub(crate) journal_end: Option<JournalPlace>,
 }
 
 /// An open store.
@@ -101,10 +105,17 @@ impl LogStore {
         let logs: Vec<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
         redone.ends.retain(|id, _| logs.contains(id));
         redone.firsts.retain(|id, _| logs.contains(id));
+        if read.checkpoint.is_some() {
+            // A log that is younger than the checkpoint has given up no segment.
+            for id in redone.ends.keys() {
+                redone.firsts.entry(*id).or_insert(SegmentNumber(0));
+            }
+        }
         let report = LogStoreReport {
             unclean: !fresh && !read.checkpoint.as_ref().is_some_and(|found| found.closed),
             rounds_replayed: redone.rounds,
             damage: if fresh { Vec::new() } else { redone.damage.clone() },
+            journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
         store.checkpointer.run(false)?;
@@ -119,9 +130,12 @@ impl LogStore {
         lock: Box<dyn Send + Sync>,
         unclean: bool,
     ) -> Result<Self> {
-        let volume = redone.volume.unwrap_or_else(rand::random);
+        let volume = redone.volume.unwrap_or_else(|| disk.random());
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
-        let slots = Slots::open(disk.as_ref(), generation)?;
+        let mut slots = Slots::open(disk.as_ref(), generation)?;
+        if let Some(found) = read.checkpoint.as_ref().filter(|found| !found.closed) {
+            slots.write_again(found)?;
+        }
         let (commands, commands_end) = unbounded();
         let (checkpoint_commands, checkpoint_end) = unbounded();
         let (room, room_end) = bounded(1);
@@ -321,6 +335,12 @@ impl LogStore {
         self.shared.failure()
     }
 
+    /// The name of a log to be made.
+    pub(crate) fn new_id(&self) -> LogId {
+        // 0 is the catalogue's log.
+        LogId(self.shared.disk.random().max(1))
+    }
+
     /// The method of writing in use, in words.
     pub(crate) fn disk_method(&self) -> String {
         self.method.clone()
@@ -333,17 +353,13 @@ impl LogStore {
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>> {
-        self.shared
-            .disk
-            .list(path)
-            .map_err(|error| Error::io(format!("list {}", path.display()), error))
+        let listed = self.shared.disk.list(path);
+        listed.map_err(|error| Error::io(format!("list {}", path.display()), error))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        self.shared
-            .disk
-            .remove_file(path)
-            .map_err(|error| Error::io(format!("remove {}", path.display()), error))
+        let removed = self.shared.disk.remove_file(path);
+        removed.map_err(|error| Error::io(format!("remove {}", path.display()), error))
     }
 
     fn sync_directory(&self, path: &Path) -> Result<()> {
@@ -380,9 +396,9 @@ fn names(disk: &Arc<dyn Disk>) -> Result<Vec<String>> {
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>> {
-    disk.lock(Path::new("LOCK")).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked("LOCK".into()),
-        _ => Error::io("lock LOCK", error),
+    disk.lock(Path::new(LOCK_FILE)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked(LOCK_FILE.into()),
+        _ => Error::io(format!("lock {LOCK_FILE}"), error),
     })
 }
 

@@ -2,7 +2,7 @@
 //! after it; every acknowledged record is there afterwards, in order and byte for byte, and nothing that was not appended.
 
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     disk::{Disk, Random, SimulatedDisk},
     log::{CommitListener, FrameBody, Group, LogId, LogRef, Position, Replay},
     store::{CommitMode, LogOptions, LogStore, LogStoreOptions},
@@ -84,7 +84,11 @@ fn listened(log: LogRef) -> OpenLog {
 }
 
 /// Opens everything and compares it with the model; damage is given back.
-fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life, Vec<String>)> {
+fn open(
+    disk: &SimulatedDisk,
+    models: &mut Models,
+    strict: bool,
+) -> Result<(Life, Vec<DamagedBytes>)> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let (store, report) = LogStore::open(disk, store_options())?;
     let mut damage = report.damage;
@@ -99,9 +103,10 @@ fn open(disk: &SimulatedDisk, models: &mut Models, strict: bool) -> Result<(Life
         let mut frames: Vec<FrameBody> = Vec::new();
         let log = store.open_log(id, log_options(*number), &mut |event| {
             match event {
-                Replay::Frame(body) => frames.push(body),
+                Replay::Frame(_, body) => frames.push(body),
                 Replay::Summary(_) => panic!("nobody made an index"),
-                Replay::Damage { what, .. } => damage.push(what),
+                Replay::Torn(_) => {}
+                Replay::Damage { places, .. } => damage.extend(places),
             }
             Ok(())
         })?;

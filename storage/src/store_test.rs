@@ -108,10 +108,11 @@ fn replayed(
     let log = store
         .open_log(id, options, &mut |event| {
             match event {
-                Replay::Frame(body) => frames.push(body),
+                Replay::Frame(_, body) => frames.push(body),
                 Replay::Summary(_) => panic!("nobody made an index"),
-                Replay::Damage { from_sequence, to_sequence, what, .. } => {
-                    damage.push(format!("{from_sequence}..{to_sequence:?}: {what}"));
+                Replay::Torn(_) => {}
+                Replay::Damage { from_sequence, to_sequence, places } => {
+                    damage.push(format!("{from_sequence}..{to_sequence:?}: {places:?}"));
                 }
             }
             Ok(())

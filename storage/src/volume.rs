@@ -7,6 +7,7 @@
 
 mod housekeeper;
 mod names;
+mod owner;
 mod recover;
 
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
         stored::StoredConfig,
     },
 };
+pub(crate) use owner::{LogFacts, LogOwner};
+
 use housekeeper::Housekeeper;
 use names::{Named, Names, Reservation, all_streams};
 use recover::open_streams;
@@ -128,10 +131,10 @@ impl Volume {
         let mut report = RecoveryReport {
             unclean: found.unclean,
             rounds_replayed: found.rounds_replayed,
-            damage: found.damage,
+            damage: found.damage.iter().map(ToString::to_string).collect(),
             unreadable_streams: Vec::new(),
         };
-        report.damage.extend(damage);
+        report.damage.extend(damage.iter().map(|damaged| format!("catalogue: {damaged}")));
         let environment = Arc::new(Environment {
             store,
             catalogue,
@@ -186,16 +189,20 @@ impl Volume {
         Ok(stream)
     }
 
+    fn new_incarnation(&self) -> Incarnation {
+        Incarnation(self.environment.store.new_id().0)
+    }
+
     fn create_in_memory(&self, config: StreamConfig) -> Arc<Stream> {
         let environment = &self.environment;
         let log = Arc::new(MemoryLog::new(Arc::clone(&environment.memory), message_sequences));
-        let core = Core::new(config, new_incarnation(), environment.now(), log);
+        let core = Core::new(config, self.new_incarnation(), environment.now(), log);
         Stream::new(environment, core)
     }
 
     async fn create_in_files(&self, config: StreamConfig) -> Result<Arc<Stream>> {
         let environment = Arc::clone(&self.environment);
-        let incarnation = new_incarnation();
+        let incarnation = self.new_incarnation();
         let id = LogId(incarnation.0);
         let options = log_options(&config, environment.sync, environment.segment_bytes);
         let log = self
@@ -211,6 +218,10 @@ impl Volume {
             environment.catalogue.put(stored)?.wait(&environment).await
         };
         if let Err(error) = made.await {
+            // After a failed write nobody knows whether the catalogue has it: the next opening decides.
+            if environment.store.failure().is_some() {
+                return Err(error);
+            }
             let remove = move |environment: &Environment| environment.store.remove_log(id);
             if let Err(error) = self.housekeeper.run(remove).await? {
                 tracing::warn!(%error, "the log of a stream that could not be made stays");
@@ -276,13 +287,13 @@ impl Volume {
     }
 
     /// What is below the streams.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn environment_store(&self) -> &LogStore {
         &self.environment.store
     }
 
     /// Does what the housekeeper does over and over, once.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn tick(&self) {
         self.housekeeper.tick(&self.names);
         while self.environment.store.run_once() {}
@@ -323,7 +334,8 @@ impl fmt::Debug for Volume {
     }
 }
 
-fn new_incarnation() -> Incarnation {
+/// Identity of a new stream.
+pub(crate) fn new_incarnation() -> Incarnation {
     // 0 is the catalogue's log.
     Incarnation(rand::random::<u128>().max(1))
 }

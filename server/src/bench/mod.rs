@@ -28,6 +28,7 @@ mod tally;
 mod window;
 
 pub use options::BenchOptions;
+pub(crate) use report::{Grouped, Micros};
 
 use address::Address;
 use error::{BenchError, Result};

@@ -232,7 +232,7 @@ impl fmt::Display for Counted {
 }
 
 /// A number with a comma between thousands.
-pub(super) struct Grouped(pub(super) u64);
+pub(crate) struct Grouped(pub(crate) u64);
 
 impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,7 +249,7 @@ impl fmt::Display for Grouped {
 }
 
 /// Microseconds in the unit that suits them.
-pub(super) struct Micros(pub(super) f64);
+pub(crate) struct Micros(pub(crate) f64);
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,6 +48,14 @@ pub(super) enum ClientError {
         /// What the system says.
         source: io::Error,
     },
+    /// A data directory cannot be read, or not be copied.
+    #[error("{}: {source}", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the engine says.
+        source: headwater_storage::Error,
+    },
     /// What is printed cannot be written.
     #[error("standard output: {0}")]
     Output(io::Error),

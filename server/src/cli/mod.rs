@@ -10,6 +10,7 @@ mod demo;
 mod duration;
 mod error;
 mod graph;
+mod log;
 mod message;
 mod publish;
 mod request;
@@ -19,7 +20,7 @@ mod sheet;
 mod size;
 mod stream;
 mod subscribe;
-mod table;
+pub(crate) mod table;
 mod template;
 mod terminal;
 mod time;
@@ -28,6 +29,7 @@ use clap::{Parser, Subcommand};
 use connection::ConnectionFlags;
 use demo::DemoFlags;
 use error::{ClientError, Result};
+use log::LogCommand;
 use message::MessageFlags;
 use std::process::ExitCode;
 use stream::StreamCommand;
@@ -44,6 +46,8 @@ Examples:
   headwater stream report --svg replication.svg
   headwater stream get ARCHIVE 1
   headwater sub 'ORDERS.>'
+  headwater log verify data               is a stopped server's directory what was written?
+  headwater tune data --output tuned.conf measure the disk below ./data and recommend a configuration
 
 `s` and `str` are short for `stream`. Without a command the flags are those of `serve`.";
 
@@ -76,6 +80,11 @@ enum Command {
         #[command(subcommand)]
         command: StreamCommand,
     },
+    /// Check, print, count or salvage a data directory that no server has open
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
     /// Publish messages
     #[command(alias = "publish")]
     Pub(MessageFlags),
@@ -85,6 +94,8 @@ enum Command {
     /// Print messages as they are published
     #[command(alias = "subscribe")]
     Sub(SubscribeFlags),
+    /// Measure settings of the engine on a directory and recommend a configuration
+    Tune(crate::tune::TuneOptions),
     /// Show replication and a crash on a server of its own, and check both
     Demo(DemoFlags),
 }
@@ -104,11 +115,13 @@ pub fn run() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return explain(&error),
+        Err(error) => return explain(&error, args.first().is_some_and(|first| first == "log")),
     };
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
+        Command::Log { command } => log::run(&command),
+        Command::Tune(options) => crate::tune::run(&options),
         command => exit_code(run_client(&cli.connection, &command)),
     }
 }
@@ -132,11 +145,12 @@ fn names_a_server(args: &[String]) -> bool {
 }
 
 /// Prints why the arguments are no command, or the help that was asked for.
-fn explain(error: &clap::Error) -> ExitCode {
+fn explain(error: &clap::Error, is_log: bool) -> ExitCode {
     if error.use_stderr() {
         // It begins with "error: " by itself.
         screen::say(format_args!("headwater: {}", error.render().to_string().trim_end()));
-        return ExitCode::FAILURE;
+        // There 1 means damage.
+        return if is_log { ExitCode::from(log::UNREADABLE) } else { ExitCode::FAILURE };
     }
     exit_code(screen::bytes(error.render().to_string().as_bytes()))
 }
@@ -160,7 +174,9 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
     let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { .. } | Command::Bench(_) => Ok(()),
+            Command::Serve { .. } | Command::Bench(_) | Command::Log { .. } | Command::Tune(_) => {
+                Ok(())
+            }
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,

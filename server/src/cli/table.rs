@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Rows under a header under a title.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     title: String,
     header: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -15,18 +15,18 @@ pub(super) struct Table {
 
 impl Table {
     /// An empty one.
-    pub(super) fn new(title: &str, header: &[&str]) -> Self {
+    pub(crate) fn new(title: &str, header: &[&str]) -> Self {
         let header = header.iter().map(|&name| name.to_owned()).collect();
         Self { title: title.to_owned(), header, rows: Vec::new() }
     }
 
     /// Adds a row with as many cells as the header has.
-    pub(super) fn add<const CELLS: usize>(&mut self, row: [String; CELLS]) {
+    pub(crate) fn add<const CELLS: usize>(&mut self, row: [String; CELLS]) {
         self.rows.push(row.into());
     }
 
     /// Takes a column away in which nothing stands.
-    pub(super) fn hide_if_empty(&mut self, name: &str) {
+    pub(crate) fn hide_if_empty(&mut self, name: &str) {
         let Some(index) = self.header.iter().position(|header| header == name) else { return };
         let is_empty = |row: &Vec<String>| row.get(index).is_none_or(String::is_empty);
         if !self.rows.iter().all(is_empty) {

@@ -4,7 +4,6 @@
 
 use super::options::{Options, UserOptions};
 use super::{jetstream, value};
-use headwater_storage::volume::DiskMethod;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -256,12 +255,8 @@ fn apply(options: &mut Options, given: &Given) -> Result<(), FlagError> {
             options.storage.sync = policy.ok_or_else(|| refuse("not always or a duration"))?;
         }
         "disk" => {
-            options.storage.disk = match value.as_str() {
-                "auto" => DiskMethod::Auto,
-                "uring" => DiskMethod::Uring,
-                "posix" => DiskMethod::Posix,
-                _ => return Err(refuse("not auto, uring or posix")),
-            };
+            let method = jetstream::disk_method(value);
+            options.storage.disk = method.ok_or_else(|| refuse("not auto, uring or posix"))?;
         }
         "auth" => options.auth.token = Some(value.clone()),
         _ => {}

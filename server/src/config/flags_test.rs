@@ -2,6 +2,7 @@
 
 use super::*;
 use headwater_storage::stream::SyncPolicy;
+use headwater_storage::volume::DiskMethod;
 use std::time::Duration;
 
 fn parse_line(line: &str) -> Result<Invocation, FlagError> {

@@ -6,6 +6,11 @@ use super::reader::Reader;
 use super::tree::{Node, Value};
 use super::value;
 use headwater_storage::stream::SyncPolicy;
+use headwater_storage::volume::DiskMethod;
+
+/// Bounds of the size of a segment, in bytes: a smaller one costs more files than it is worth, and space comes back by whole segments.
+const SEGMENT_BYTES_MIN: i64 = 1 << 20;
+const SEGMENT_BYTES_MAX: i64 = 1 << 30;
 
 /// Keys of nats-server in this block that are known and not built.
 const UNSUPPORTED: &[&str] = &[
@@ -71,6 +76,17 @@ fn read_map(reader: &mut Reader, options: &mut Options, value: &Value) {
                     options.storage.sync = policy;
                 }
             }
+            "disk" => {
+                let method = reader.string(value).map(|text| disk_method(&text));
+                match method.flatten() {
+                    Some(method) => options.storage.disk = method,
+                    None => reader.refuse(&value.place, "auto, uring or posix expected"),
+                }
+            }
+            "segment_size" => {
+                let size = reader.integer(value, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+                options.storage.segment_bytes = size.and_then(|bytes| u64::try_from(bytes).ok());
+            }
             key => reader.refuse_key(entry, UNSUPPORTED.contains(&key)),
         }
     }
@@ -108,5 +124,15 @@ pub(super) fn sync_policy(text: &str) -> Option<SyncPolicy> {
     match text {
         "always" => Some(SyncPolicy::Always),
         _ => value::duration(text).filter(|d| !d.is_zero()).map(SyncPolicy::Interval),
+    }
+}
+
+/// How bytes reach the disk, by its name.
+pub(super) fn disk_method(text: &str) -> Option<DiskMethod> {
+    match text {
+        "auto" => Some(DiskMethod::Auto),
+        "uring" => Some(DiskMethod::Uring),
+        "posix" => Some(DiskMethod::Posix),
+        _ => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::super::{parser, tree::Map};
 use super::*;
 use headwater_storage::stream::SyncPolicy;
+use headwater_storage::volume::DiskMethod;
 use std::path::Path;
 use std::time::Duration;
 
@@ -70,6 +71,10 @@ fn jetstream_keys() {
         assert_eq!(jetstream.memory_bytes_max, Some(expected), "{text}");
     }
     assert_eq!(read("jetstream { sync_interval: always }").storage.sync, SyncPolicy::Always);
+    let storage = read("jetstream { disk: posix, segment_size: 8MB }").storage;
+    assert_eq!((storage.disk, storage.segment_bytes), (DiskMethod::Posix, Some(8 << 20)));
+    let storage = read("jetstream {}").storage;
+    assert_eq!((storage.disk, storage.segment_bytes), (DiskMethod::Auto, None));
 }
 
 #[test]
@@ -102,6 +107,11 @@ fn refusals() {
         ),
         ("jetstream { bar: 1 }", "t.conf:1:13: unknown field \"bar\""),
         ("jetstream { domain: hub }", "t.conf:1:13: \"domain\" is not supported by Headwater"),
+        ("jetstream { disk: fast }", "t.conf:1:19: auto, uring or posix expected"),
+        (
+            "jetstream { segment_size: 4k }",
+            "t.conf:1:27: a whole number from 1048576 to 1073741824 expected",
+        ),
         ("jetstream: maybe", "t.conf:1:12: enabled or disabled expected"),
         ("authorization { user: a, baz: 3 }", "t.conf:1:26: unknown field \"baz\""),
         (

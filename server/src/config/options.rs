@@ -131,6 +131,8 @@ pub struct StorageOptions {
     pub sync: SyncPolicy,
     /// How bytes reach the disk.
     pub disk: DiskMethod,
+    /// Size at which a segment is sealed, in bytes; none for the engine's own.
+    pub segment_bytes: Option<u64>,
 }
 
 impl StorageOptions {

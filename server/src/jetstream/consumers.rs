@@ -211,6 +211,34 @@ async fn add(
     Ok(consumer)
 }
 
+/// Whether the consumers there are keep to bounds that a stream's update changes.
+pub(crate) fn within_limits(
+    entry: &Entry,
+    old: &StreamConfig,
+    new: &StreamConfig,
+) -> Result<(), ApiError> {
+    let (old, new) = (&old.consumer_limits, &new.consumer_limits);
+    let bound = |old: i64, new: i64| (new > 0 && old != new).then_some(new);
+    let idle = bound(old.inactive_threshold, new.inactive_threshold);
+    let pending = bound(old.max_ack_pending, new.max_ack_pending);
+    if idle.is_none() && pending.is_none() {
+        return Ok(());
+    }
+    let (idle, pending) = (new.inactive_threshold, new.max_ack_pending);
+    let mut all = entry.consumers.all();
+    all.retain(|consumer| {
+        let config = consumer.config();
+        (idle > 0 && config.inactive_threshold > idle)
+            || (pending > 0 && config.max_ack_pending > pending)
+    });
+    if all.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = all.iter().map(|consumer| consumer.name.as_str()).collect();
+    let text = format!("change to limits violates consumers: {}", names.join(", "));
+    Err(ApiError::with(500, 10069, text))
+}
+
 /// Nothing is delivered before then; `None` goes on at once.
 pub(crate) async fn pause(
     entry: &Entry,

@@ -69,6 +69,7 @@ pub(crate) async fn update<T>(
     validate::replicas(&config)?;
     let old = entry.config();
     let config = validate::updated(&old, config)?;
+    consumers::within_limits(&entry, &old, &config)?;
     fits(tenant, &config)?;
     validate::unusable_filters(&config)?;
     validate::refuse_unbuilt(&config)?;

@@ -258,6 +258,12 @@ fn limits() -> Script {
         .consumer(&json!({"name": "D"}))
         .consumer(&json!({"name": "E"}))
         .consumer(&json!({"name": "D", "description": "another"}))
+        .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
+            "consumer_limits": {"max_ack_pending": 4}}))
+        .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
+            "consumer_limits": {"inactive_threshold": 1_000_000_000}}))
+        .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
+            "consumer_limits": {"inactive_threshold": 90_000_000_000_u64}}))
         .api("INFO", Value::Null)
 }
 

@@ -247,6 +247,18 @@ fn transformed() -> Script {
     script
 }
 
+/// What is published again is captured in the order in which it was stored.
+fn captured_again() -> Script {
+    Script::new("publish/captured_again")
+        .with_loose_times()
+        .create(json!({"name": "B", "subjects": ["out.>"]}))
+        .create(json!({"name": "A", "subjects": ["in.>"],
+            "republish": {"src": "in.>", "dest": "out.>"}}))
+        .fill("in.{}", 300)
+        .until("STREAM.INFO.B", Value::Null, "/state/last_seq", json!(300))
+        .show("B", [1, 2, 3, 50, 100, 150, 200, 299, 300])
+}
+
 fn republished() -> Script {
     Script::new("publish/republished")
         .listen("out.>")
@@ -325,6 +337,7 @@ fn publish() {
         rollups("publish/rollups_file", "file"),
         transformed(),
         republished(),
+        captured_again(),
         sealed_and_full(),
     ]);
 }

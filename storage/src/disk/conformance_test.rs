@@ -1,15 +1,18 @@
 //! What every disk must do, run on all of them.
 
-use super::{AlignedBuffer, Disk, OpenMode, SimulatedDisk, open_directory};
+use super::{AlignedBuffer, Disk, OpenMode, OverlayDisk, SimulatedDisk, open_directory};
 use crate::volume::DiskMethod;
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-const ALL: [&str; 3] = ["io_uring or what is allowed", "posix", "simulated"];
+const ALL: [&str; 4] = ["io_uring or what is allowed", "posix", "simulated", "overlay"];
 
 /// A fresh disk of each kind, with what keeps its directory.
 fn disk(kind: &str) -> (Arc<dyn Disk>, Option<tempfile::TempDir>) {
     if kind == "simulated" {
         return (Arc::new(SimulatedDisk::new(1)), None);
+    }
+    if kind == "overlay" {
+        return (Arc::new(OverlayDisk::new(Arc::new(SimulatedDisk::new(1)))), None);
     }
     let directory = tempfile::tempdir().unwrap();
     let method = if kind == "posix" { DiskMethod::Posix } else { DiskMethod::Auto };
@@ -84,13 +87,16 @@ fn directories_list_rename_and_remove() {
 
 #[test]
 fn a_lock_keeps_others_out_until_it_is_dropped() {
-    check(|disk| {
+    for kind_of_disk in &ALL[..3] {
+        let (disk, _directory) = disk(kind_of_disk);
         let path = Path::new("LOCK");
         let lock = disk.lock(path).unwrap();
         assert_eq!(kind(disk.lock(path)), ErrorKind::WouldBlock);
+        assert_eq!(kind(disk.lock_shared(path)), ErrorKind::WouldBlock);
         drop(lock);
-        disk.lock(path).unwrap();
-    });
+        drop(disk.lock(path).unwrap());
+        let _shared = (disk.lock_shared(path).unwrap(), disk.lock_shared(path).unwrap());
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What the engine asks of a disk, and the disks there are: the real one, its journal written by io_uring (`uring`) or
-//! by plain calls (`posix`), and one with a seed for tests (`simulated`).
+//! by plain calls (`posix`); one that keeps all changes in memory (`overlay`); one with a seed for tests (`simulated`).
 //!
 //! Invariants: what a `sync` returned for, and what a `SyncedWriter` completed, survives a crash; anything else may be
 //! lost or torn at any 512-byte sector, entries of directories included (until `sync_directory`).
@@ -7,9 +7,12 @@
 
 mod aligned;
 mod mmap;
+mod overlay;
 mod posix;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
+#[cfg(any(test, feature = "testing"))]
+mod simulated_damage;
 #[cfg(any(test, feature = "testing"))]
 mod simulated_file;
 #[cfg(any(test, feature = "testing"))]
@@ -20,6 +23,7 @@ mod simulated_names;
 mod uring;
 
 pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
+pub(crate) use overlay::OverlayDisk;
 
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::SimulatedDisk;
@@ -48,6 +52,10 @@ pub(crate) enum OpenMode {
 pub(crate) trait Disk: Send + Sync + Debug {
     /// The method of synced writes, in words.
     fn method(&self) -> String;
+    /// A number that never comes again, for the name of something new.
+    fn random(&self) -> u128 {
+        rand::random()
+    }
     /// Makes a directory; it may exist. Its parent exists.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory, sorted.
@@ -64,6 +72,9 @@ pub(crate) trait Disk: Send + Sync + Debug {
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
     /// Takes a lock that ends with the process at the latest. `WouldBlock` where another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// Takes a lock that others may share, without a change of the file, which must exist. `WouldBlock` where another has
+    /// it alone.
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
     /// Makes a writer, to be used on the thread that asks for it, for `depth` writes under way at a time.
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>>;
 }
@@ -140,5 +151,14 @@ pub(crate) fn open_directory(path: &Path, method: DiskMethod) -> Result<Arc<dyn 
     Ok(Arc::new(posix::PosixDisk::open(path, method)?))
 }
 
+/// A directory of the real file system that is there already, to be read.
+pub(crate) fn existing_directory(path: &Path) -> Result<Arc<dyn Disk>> {
+    std::fs::read_dir(path)
+        .map_err(|error| Error::io(format!("read directory {}", path.display()), error))?;
+    Ok(Arc::new(posix::PosixDisk::open(path, DiskMethod::Posix)?))
+}
+
 #[cfg(test)]
 mod conformance_test;
+#[cfg(test)]
+mod overlay_test;

@@ -160,6 +160,15 @@ impl Disk for PosixDisk {
         }
     }
 
+    fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let file = File::open(self.root.join(path))?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {
         #[cfg(target_os = "linux")]
         if self.ring {
@@ -170,7 +179,7 @@ impl Disk for PosixDisk {
                 }
             }
         }
-        Ok(Box::new(PosixWriter { done: VecDeque::with_capacity(depth) }))
+        Ok(Box::new(PosixWriter::new(depth)))
     }
 }
 
@@ -258,8 +267,15 @@ impl DiskFile for PosixFile {
 
 /// Synced writes one after the other, done when they are submitted.
 #[derive(Debug)]
-struct PosixWriter {
+pub(super) struct PosixWriter {
     done: VecDeque<Completion>,
+}
+
+impl PosixWriter {
+    /// For `depth` writes.
+    pub(super) fn new(depth: usize) -> Self {
+        Self { done: VecDeque::with_capacity(depth) }
+    }
 }
 
 impl SyncedWriter for PosixWriter {

@@ -21,19 +21,25 @@ use std::{
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) random: Random,
-    live: Names,
-    durable: Names,
+    pub(super) live: Names,
+    pub(super) durable: Names,
     changes: Vec<Change>,
-    files: Vec<SimulatedContent>,
+    pub(super) files: Vec<SimulatedContent>,
     pub(super) under_way: Vec<UnderWay>,
     pub(super) locked: bool,
     operations: u64,
+    pub(super) bytes_read: u64,
     crash_at: Option<u64>,
     crashed: bool,
     pub(super) fail_sync: bool,
     fail_write: bool,
+    fail_at: Option<u64>,
+    failing: bool,
+    fail_read_in: Option<u64>,
     capacity: Option<u64>,
     trace: u64,
+    /// Where names of logs come from; goes on over restarts, so that none comes twice.
+    ids: Random,
 }
 
 impl State {
@@ -48,7 +54,28 @@ impl State {
             .rotate_left(17)
             .wrapping_add(detail);
         self.crashed = self.crash_at == Some(self.operations);
+        self.failing = self.fail_at == Some(self.operations);
         Ok(!self.crashed)
+    }
+
+    /// Whether the operation that was just counted is to fail; asked once.
+    pub(super) fn fails(&mut self) -> bool {
+        std::mem::take(&mut self.failing)
+    }
+
+    /// Counts a read; it may be the one that is to fail.
+    pub(super) fn reading(&mut self) -> io::Result<()> {
+        self.power()?;
+        match self.fail_read_in {
+            Some(0) => {
+                self.fail_read_in = None;
+                Err(failed())
+            }
+            left => {
+                self.fail_read_in = left.map(|left| left - 1);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn power(&self) -> io::Result<()> {
@@ -57,6 +84,9 @@ impl State {
 
     fn change(&mut self, kind: u8, change: Change) -> io::Result<()> {
         let on = self.operation(kind, 0)?;
+        if self.fails() {
+            return Err(failed());
+        }
         apply(&mut self.live, &change);
         self.changes.push(change);
         if on { Ok(()) } else { self.power() }
@@ -78,31 +108,38 @@ impl State {
     pub(super) fn write(&mut self, file: FileNumber, bytes: &[u8], offset: u64) -> io::Result<()> {
         let on = self.operation(b'w', offset)?;
         if std::mem::take(&mut self.fail_write) {
-            return Err(io::Error::other("input/output error"));
+            return Err(failed());
         }
+        let fails = self.fails();
         let grown = (offset + bytes.len() as u64).saturating_sub(self.content(file)?.len());
         if grown > 0 && self.capacity.is_some_and(|capacity| self.used() + grown > capacity) {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        let is_whole = on && !fails;
         let count =
-            if on { bytes.len() } else { self.random.below(bytes.len() as u64 + 1) as usize };
+            if is_whole { bytes.len() } else { self.random.below(bytes.len() as u64 + 1) as usize };
         self.content(file)?.write(bytes.get(..count).unwrap_or_default(), offset);
-        self.power()
+        if fails { Err(failed()) } else { self.power() }
     }
 
     pub(super) fn sync(&mut self, file: FileNumber) -> io::Result<()> {
         if !self.operation(b's', file as u64)? {
             return self.power();
         }
-        let failed = std::mem::take(&mut self.fail_sync);
+        let fails = std::mem::take(&mut self.fail_sync) | self.fails();
         let content = self.content(file)?;
-        if failed {
+        if fails {
             content.forget_dirty();
-            return Err(io::Error::other("input/output error"));
+            return Err(failed());
         }
         content.sync();
         Ok(())
     }
+}
+
+/// What the system says of a disk that failed.
+pub(super) fn failed() -> io::Error {
+    io::Error::other("input/output error")
 }
 
 /// A disk in memory.
@@ -114,10 +151,10 @@ pub struct SimulatedDisk {
 impl SimulatedDisk {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
-        Self::with(seed, Names::new(), Vec::new())
+        Self::with(seed, Names::new(), Vec::new(), Random::new(!seed))
     }
 
-    fn with(seed: u64, names: Names, files: Vec<SimulatedContent>) -> Self {
+    fn with(seed: u64, names: Names, files: Vec<SimulatedContent>, ids: Random) -> Self {
         let state = State {
             random: Random::new(seed),
             live: names.clone(),
@@ -127,12 +164,17 @@ impl SimulatedDisk {
             under_way: Vec::new(),
             locked: false,
             operations: 0,
+            bytes_read: 0,
             crash_at: None,
             crashed: false,
             fail_sync: false,
             fail_write: false,
+            fail_at: None,
+            failing: false,
+            fail_read_in: None,
             capacity: None,
             trace: 0,
+            ids,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -156,9 +198,25 @@ impl SimulatedDisk {
         self.state().operations
     }
 
+    /// Bytes read of files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.state().bytes_read
+    }
+
     /// A number that two runs share when their changes are the same.
     pub fn trace(&self) -> u64 {
         self.state().trace
+    }
+
+    /// The n-th change from the start fails with an input/output error: a write after a part of it, a sync with all that
+    /// was to be synced.
+    pub fn fail_at(&self, operation: u64) {
+        self.state().fail_at = Some(operation);
+    }
+
+    /// The read after so many others fails.
+    pub fn fail_read_in(&self, reads: u64) {
+        self.state().fail_read_in = Some(reads);
     }
 
     /// The next sync fails, and what was to be synced is lost at the next crash.
@@ -189,15 +247,6 @@ impl SimulatedDisk {
         state.live.iter().filter_map(file).collect()
     }
 
-    /// Flips a bit of a file, as rot on the medium does.
-    pub fn flip(&self, path: &Path, bit: u64) {
-        let mut state = self.state();
-        let Some(Node::File(file)) = state.live.get(path).copied() else { return };
-        if let Ok(content) = state.content(file) {
-            content.flip(bit);
-        }
-    }
-
     /// Ends the process but not the machine: the next start finds everything written, synced or not.
     pub fn kill(&self, seed: u64) -> Self {
         let mut guard = self.state();
@@ -209,7 +258,8 @@ impl SimulatedDisk {
                 content.write_durable(write.buffer.as_slice(), write.offset);
             }
         }
-        let next = Self::with(seed.wrapping_add(1), state.live.clone(), state.files.clone());
+        let (names, files) = (state.live.clone(), state.files.clone());
+        let next = Self::with(seed.wrapping_add(1), names, files, state.ids.clone());
         {
             let mut next = next.state();
             next.durable = state.durable.clone();
@@ -244,7 +294,7 @@ impl SimulatedDisk {
             }
         }
         let files = state.files.iter().map(|content| content.survive(&mut random)).collect();
-        Self::with(seed.wrapping_add(1), names, files)
+        Self::with(seed.wrapping_add(1), names, files, state.ids.clone())
     }
 }
 
@@ -257,6 +307,11 @@ impl fmt::Debug for SimulatedDisk {
 impl Disk for SimulatedDisk {
     fn method(&self) -> String {
         "simulated".into()
+    }
+
+    fn random(&self) -> u128 {
+        let mut state = self.state();
+        (u128::from(state.ids.number()) << 64) | u128::from(state.ids.number())
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {
@@ -331,6 +386,9 @@ impl Disk for SimulatedDisk {
         if !state.operation(b'S', 0)? {
             return state.power();
         }
+        if state.fails() {
+            return Err(failed());
+        }
         if path != Path::new("") && !state.live.contains_key(path) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -350,6 +408,13 @@ impl Disk for SimulatedDisk {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(SimulatedLock { disk: self.clone() }))
+    }
+
+    fn lock_shared(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        match self.state().locked {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(Box::new(())),
+        }
     }
 
     fn synced_writer(&self, depth: usize) -> io::Result<Box<dyn SyncedWriter>> {

@@ -2,7 +2,8 @@
 //! Not here: what a crash does to them (`simulated`).
 
 use super::{
-    AlignedBuffer, Completion, DiskFile, SyncedWriter, simulated::SimulatedDisk,
+    AlignedBuffer, Completion, DiskFile, SyncedWriter,
+    simulated::{SimulatedDisk, failed},
     simulated_names::FileNumber,
 };
 use bytes::Bytes;
@@ -38,8 +39,10 @@ pub(super) struct SimulatedFile {
 impl DiskFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
-        state.power()?;
-        Ok(state.content(self.number)?.read(buffer, offset))
+        state.reading()?;
+        let count = state.content(self.number)?.read(buffer, offset);
+        state.bytes_read += count as u64;
+        Ok(count)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -59,6 +62,9 @@ impl DiskFile for SimulatedFile {
     fn truncate(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         let on = state.operation(b't', len)?;
+        if state.fails() {
+            return Err(failed());
+        }
         state.content(self.number)?.truncate(len);
         if on { Ok(()) } else { state.power() }
     }
@@ -103,6 +109,9 @@ impl SyncedWriter for SimulatedWriter {
         let number = file.descriptor().and_then(|number| usize::try_from(number).ok());
         let file = number.ok_or(io::ErrorKind::NotFound)?;
         let on = state.operation(b'j', offset)?;
+        if state.fails() {
+            return Err(failed());
+        }
         state.under_way.push(UnderWay { token, file, offset, buffer });
         if on { Ok(()) } else { state.power() }
     }
@@ -110,6 +119,7 @@ impl SyncedWriter for SimulatedWriter {
     fn wait(&mut self) -> io::Result<Option<Completion>> {
         let mut guard = self.disk.state();
         let state = &mut *guard;
+        state.power()?;
         if state.under_way.is_empty() {
             return Ok(None);
         }
@@ -118,13 +128,8 @@ impl SyncedWriter for SimulatedWriter {
         }
         let index = state.random.below(state.under_way.len() as u64) as usize;
         let UnderWay { token, file, offset, buffer } = state.under_way.swap_remove(index);
-        let failed = std::mem::take(&mut state.fail_sync);
-        if failed {
-            return Ok(Some(Completion {
-                token,
-                buffer,
-                result: Err(io::Error::other("input/output error")),
-            }));
+        if std::mem::take(&mut state.fail_sync) | state.fails() {
+            return Ok(Some(Completion { token, buffer, result: Err(failed()) }));
         }
         state.content(file)?.write_durable(buffer.as_slice(), offset);
         Ok(Some(Completion { token, buffer, result: Ok(()) }))

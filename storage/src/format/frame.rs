@@ -12,6 +12,9 @@ const MAGIC_VALUE: u32 = u32::from_le_bytes(*b"HWfr");
 /// The body is LZ4.
 pub(crate) const FLAG_LZ4: u32 = 1;
 
+/// An LZ4 block grows to so many times its size at most, so a header that says more is not believed.
+const LZ4_GROWTH_MAX: usize = 255;
+
 pub(crate) const MAGIC: Field = Field::first(4);
 pub(crate) const BODY_BYTES: Field = MAGIC.then(4);
 pub(crate) const RECORDS_BYTES: Field = BODY_BYTES.then(4);
@@ -138,6 +141,9 @@ impl FrameHeader {
         if self.flags & FLAG_LZ4 == 0 {
             return Ok(body);
         }
+        if self.records_bytes as usize > body.len().saturating_mul(LZ4_GROWTH_MAX) {
+            return Err("frame body does not decompress");
+        }
         let mut records = vec![0; self.records_bytes as usize];
         match lz4_flex::block::decompress_into(&body, &mut records) {
             Ok(len) if len == records.len() => Ok(records.into()),
@@ -150,4 +156,35 @@ impl FrameHeader {
 pub(crate) fn compress(records: &[u8]) -> Option<Vec<u8>> {
     let compressed = lz4_flex::block::compress(records);
     (compressed.len() < records.len()).then_some(compressed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lz4(body: &[u8], records_bytes: usize) -> FrameHeader {
+        FrameHeader {
+            body_bytes: body.len() as u32,
+            records_bytes: records_bytes as u32,
+            count: 1,
+            base_position: Position(0),
+            base_sequence: 1,
+            last_time: Timestamp(0),
+            term: 0,
+            flags: FLAG_LZ4,
+            groups: 1,
+            body_crc: checksum(0, body),
+        }
+    }
+
+    #[test]
+    fn the_best_compression_comes_back_and_a_better_one_is_not_believed() {
+        for len in [1000, 100_000, FRAME_BYTES_MAX] {
+            let records = vec![7; len];
+            let body = Bytes::from(compress(&records).unwrap());
+            assert_eq!(lz4(&body, len).records(body.clone()).unwrap(), records, "{len}");
+            let more = body.len() * 256;
+            assert!(lz4(&body, more).records(body).is_err());
+        }
+    }
 }

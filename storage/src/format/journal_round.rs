@@ -79,6 +79,11 @@ impl RoundHeader {
         (header.use_number.max(header.round) <= NUMBER_MAX).then_some(header)
     }
 
+    /// Whether this is how a round's header begins, before any checksum is looked at.
+    pub(crate) fn may_begin(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC_VALUE.to_le_bytes())
+    }
+
     /// Bytes that the round takes in the file.
     pub(crate) fn round_bytes(&self) -> u64 {
         (ROUND_HEADER_BYTES as u64 + u64::from(self.body_bytes)).next_multiple_of(4096)

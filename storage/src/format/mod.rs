@@ -4,7 +4,7 @@
 //! Not here: files and what is done with them (`segment`, `journal`).
 
 pub(crate) mod checkpoint;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod frame;
 pub(crate) mod journal_file;
 pub(crate) mod journal_round;

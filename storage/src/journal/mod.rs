@@ -18,6 +18,7 @@ mod ring;
 mod round;
 mod shared;
 mod slots;
+mod survey;
 
 pub(crate) use checkpoint::Checkpointer;
 pub(crate) use commit::Committer;
@@ -26,3 +27,4 @@ pub(crate) use replay::{Redone, replay};
 pub(crate) use ring::{JOURNAL_DIRECTORY, Ring, RingOptions};
 pub(crate) use shared::{CheckpointCommand, Command, Progress, Shared};
 pub(crate) use slots::{Slots, SlotsRead};
+pub(crate) use survey::{JournalSurvey, survey};

@@ -3,7 +3,7 @@
 
 use super::ring::{FILES_MIN, journal_files, journal_path};
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::{Disk, DiskFile, OpenMode},
     format::{
         checksum,
@@ -100,13 +100,13 @@ pub(super) fn find_rounds(files: &[OldFile], seed: u32) -> Result<Vec<FoundRound
 }
 
 /// Names files that are missing or not whole: they get their names when they are.
-pub(super) fn broken_files(files: &[OldFile]) -> Result<Vec<String>> {
+pub(super) fn broken_files(files: &[OldFile]) -> Result<Vec<DamagedBytes>> {
     let mut damage = Vec::new();
     let end = files.iter().map(|file| file.number.saturating_add(1)).max().unwrap_or(0);
     for number in 0..end.max(FILES_MIN) {
         let path = journal_path(number);
         let Some(file) = files.iter().find(|file| file.number == number) else {
-            damage.push(format!("{}: the file is missing", path.display()));
+            damage.push(DamagedBytes::file(&path, "the file is missing"));
             continue;
         };
         let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
@@ -117,7 +117,7 @@ pub(super) fn broken_files(files: &[OldFile]) -> Result<Vec<String>> {
             Ok(_) => continue,
             Err(what) => what,
         };
-        damage.push(format!("{} at 0: {what}", path.display()));
+        damage.push(DamagedBytes::new(&path, 0, JOURNAL_FILE_BLOCK_BYTES, what));
     }
     Ok(damage)
 }

@@ -24,7 +24,7 @@ use super::{
     slots::SlotsRead,
 };
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::{Disk, DiskFile, OpenMode},
     format::{
         checkpoint::{JournalPlace, LogEnd},
@@ -47,8 +47,8 @@ pub(crate) const USES_PER_OPENING: u64 = 1 << 32;
 pub(crate) struct Redone {
     /// Rounds whose frames were written.
     pub(crate) rounds: u64,
-    /// Damage, a sentence each.
-    pub(crate) damage: Vec<String>,
+    /// Damage of the journal and of the checkpoint.
+    pub(crate) damage: Vec<DamagedBytes>,
     /// How far every log is durable.
     pub(crate) ends: BTreeMap<LogId, LogEnd>,
     /// The first segment of every log that was not given up.
@@ -59,6 +59,8 @@ pub(crate) struct Redone {
     pub(crate) next_use: u64,
     /// Above every round before.
     pub(crate) next_round: u64,
+    /// Where the journal ended; `None` where its start was not known.
+    pub(crate) end: Option<JournalPlace>,
 }
 
 /// What is done at a place.
@@ -90,6 +92,8 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     };
     let Some(volume) = redone.volume else {
         // No file says whose it is: a new volume, or one that lost everything but its logs.
+        let what = "no journal file and no checkpoint can be read";
+        redone.damage.push(DamagedBytes::file(Path::new(JOURNAL_DIRECTORY), what));
         take_all_for_durable(disk, &BTreeMap::new(), &mut redone)?;
         (redone.next_use, redone.next_round) = (USES_PER_OPENING, 1);
         return Ok(redone);
@@ -115,7 +119,7 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
         Some(start) => {
             for what in &slots.broken {
                 // A crash during a checkpoint leaves this, and the other slot holds.
-                tracing::info!(what, "one of the two checkpoints is not whole");
+                tracing::info!(%what, "one of the two checkpoints is not whole");
             }
             if let Some(checkpoint) = &slots.checkpoint {
                 reader.redone.firsts = checkpoint.firsts.clone();
@@ -125,7 +129,8 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
         None => {
             reader.redone.damage.extend(slots.broken.iter().cloned());
             let what = if start.is_some() { "is out of date" } else { "cannot be read" };
-            reader.redone.damage.push(format!("the checkpoint {what}"));
+            let path = Path::new("checkpoint.0");
+            reader.redone.damage.push(DamagedBytes::file(path, format!("the checkpoint {what}")));
             reader.redo_newest_opening()?;
         }
     }
@@ -229,19 +234,25 @@ impl Reader<'_> {
                 }
                 Step::Damage => {
                     let Some((_, next)) = later else { break };
-                    self.redone.damage.push(format!(
-                        "{} at {}: round {} cannot be read, though it was durable; its frames are kept where the \
-                         segments hold them",
-                        journal_path(place.file).display(),
-                        place.offset,
+                    let what = format!(
+                        "round {} cannot be read, though it was durable; its frames are kept where the segments \
+                         hold them",
                         place.round,
-                    ));
+                    );
+                    let bytes = if next.file == place.file && next.use_number == place.use_number {
+                        next.offset.saturating_sub(place.offset)
+                    } else {
+                        0
+                    };
+                    let path = journal_path(place.file);
+                    self.redone.damage.push(DamagedBytes::new(&path, place.offset, bytes, what));
                     place = next;
                 }
                 Step::End => break,
             }
         }
         self.redone.next_round = place.round + 1;
+        self.redone.end = Some(place);
         Ok(())
     }
 
@@ -301,10 +312,9 @@ impl Reader<'_> {
         let mut rest = body;
         for _ in 0..header.entries {
             let Some((entry, frame, after)) = EntryHeader::take(rest) else {
-                self.redone.damage.push(format!(
-                    "{JOURNAL_DIRECTORY}: an entry of round {} cannot be read",
-                    header.round
-                ));
+                let what = format!("an entry of round {} cannot be read", header.round);
+                let path = Path::new(JOURNAL_DIRECTORY);
+                self.redone.damage.push(DamagedBytes::file(path, what));
                 break;
             };
             rest = after;
@@ -360,7 +370,7 @@ impl Reader<'_> {
         };
         let first = names.iter().filter_map(|name| parse_segment_name(name)).min();
         if first.is_none_or(|first| id.number > first) {
-            self.redone.damage.push(format!("{}: the segment is missing", path.display()));
+            self.redone.damage.push(DamagedBytes::file(&path, "the segment is missing"));
         }
         Ok(None)
     }

@@ -4,7 +4,7 @@
 //! Not here: what a checkpoint says (`format::checkpoint`), when one is made (`checkpoint`).
 
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
     disk::{Disk, DiskFile, OpenMode},
     format::checkpoint::{CHECKPOINT_HEADER_BYTES, Checkpoint},
 };
@@ -21,8 +21,8 @@ const SLOT_BYTES: usize = 16 * 1024;
 pub(crate) struct SlotsRead {
     /// The newest whole checkpoint.
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// What is wrong with slots that hold something else, a sentence each.
-    pub(crate) broken: Vec<String>,
+    /// Slots that hold something else.
+    pub(crate) broken: Vec<DamagedBytes>,
     /// No slot held a newer checkpoint than the one found.
     pub(crate) newest: bool,
 }
@@ -78,7 +78,10 @@ impl Slots {
                         read.checkpoint = Some(found);
                     }
                 }
-                Err(what) => read.broken.push(format!("{} at 0: {what}", path.display())),
+                Err(what) => {
+                    let len = bytes.len() as u64;
+                    read.broken.push(DamagedBytes::new(&path, 0, len, what));
+                }
             }
         }
         generations.sort_unstable();
@@ -112,9 +115,20 @@ impl Slots {
         Ok(Self { files, generation })
     }
 
+    /// Writes the checkpoint that was read once more: after a failed sync of an earlier process the system may show one
+    /// that it will never write, and the next checkpoint goes into the slot of the one before it.
+    pub(crate) fn write_again(&mut self, found: &Checkpoint) -> Result<()> {
+        debug_assert_eq!(found.generation, self.generation, "the newest one was read");
+        self.put(found)
+    }
+
     /// Writes the next checkpoint, durable on return. Its generation is set here.
     pub(crate) fn write(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.generation = self.generation + 1;
+        self.put(checkpoint)
+    }
+
+    fn put(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let index = (checkpoint.generation % 2) as usize;
         let Some(file) = self.files.get(index) else { return Err(Error::Closed) };
         let path = slot_path(index);

@@ -3,8 +3,12 @@
 //! Invariants: damage is told before the good frame after it, with that frame's sequence as its end.
 //! Not here: how damage is found (`segment::scan`).
 
-use super::{FrameBody, Position, Replay};
-use crate::{Result, format::segment_index::SegmentIndex, segment::SegmentFile};
+use super::{FoundFrame, FrameBody, Position, Replay};
+use crate::{
+    DamagedBytes, Result,
+    format::{segment_header::SEGMENT_HEADER_BYTES, segment_index::SegmentIndex},
+    segment::{SegmentFile, segment_path},
+};
 
 /// Damage whose end is not known yet.
 struct Pending {
@@ -14,8 +18,7 @@ struct Pending {
     above_sequence: u64,
     /// Position of the first record that may be lost.
     from_position: Position,
-    bytes: u64,
-    what: String,
+    places: Vec<DamagedBytes>,
 }
 
 /// The telling.
@@ -27,6 +30,8 @@ pub(super) struct DamageReport<'a> {
     /// What comes next has no sequence below this one.
     least_sequence: u64,
     next_position: Position,
+    /// Nothing was told yet.
+    is_first: bool,
 }
 
 impl<'a> DamageReport<'a> {
@@ -37,6 +42,7 @@ impl<'a> DamageReport<'a> {
             next_sequence: 0,
             least_sequence: 0,
             next_position: Position(0),
+            is_first: true,
         }
     }
 
@@ -53,19 +59,29 @@ impl<'a> DamageReport<'a> {
     }
 
     /// Tells a good frame, after the damage before it.
-    pub(super) fn frame(&mut self, body: FrameBody) -> Result<()> {
+    pub(super) fn frame(&mut self, found: FoundFrame, body: FrameBody) -> Result<()> {
+        if let Some(pending) = &mut self.pending
+            && self.is_first
+            && found.offset == SEGMENT_HEADER_BYTES as u64
+            && matches!(&pending.places[..], [place] if place.path == segment_path(found.segment))
+        {
+            // Of the oldest segment nothing but its header is damaged: what was before it went long ago.
+            pending.from_sequence = body.base_sequence;
+        }
+        self.is_first = false;
         self.before_sequence(body.base_sequence)?;
         self.next_position = Position(body.base_position.0 + u64::from(body.count));
         // A record is one message at most, and none at least.
         self.least_sequence = body.base_sequence;
         self.next_sequence = body.base_sequence.saturating_add(u64::from(body.count));
-        (self.replay)(Replay::Frame(body))
+        (self.replay)(Replay::Frame(found, body))
     }
 
     /// Tells what the owner noted of a segment, after the damage before it.
     pub(super) fn summary(&mut self, index: &SegmentIndex, base_sequence: u64) -> Result<()> {
         self.before_sequence(base_sequence)?;
         (self.replay)(Replay::Summary(index.owner.clone()))?;
+        self.is_first = false;
         self.next_position = index.end_position;
         let last = index.frames.last();
         self.next_sequence = last.map_or(base_sequence, |last| {
@@ -83,21 +99,16 @@ impl<'a> DamageReport<'a> {
 
     /// Notes damage that begins after what was told so far.
     pub(super) fn damage(&mut self, what: &str, file: &SegmentFile, offset: u64, bytes: u64) {
-        let what = format!("{} at {offset}: {what}", file.path().display());
-        tracing::error!(what, bytes, "damage");
+        let place = DamagedBytes::new(&file.path(), offset, bytes, what);
+        tracing::error!(%place, bytes, "damage");
         match &mut self.pending {
-            Some(pending) => {
-                pending.bytes += bytes;
-                pending.what.push_str("; ");
-                pending.what.push_str(&what);
-            }
+            Some(pending) => pending.places.push(place),
             None => {
                 self.pending = Some(Pending {
                     from_sequence: self.least_sequence,
                     above_sequence: self.next_sequence,
                     from_position: self.next_position,
-                    bytes,
-                    what,
+                    places: vec![place],
                 });
             }
         }
@@ -116,6 +127,12 @@ impl<'a> DamageReport<'a> {
         self.tell(known)
     }
 
+    /// Tells of bytes that were never acknowledged.
+    pub(super) fn torn(&mut self, torn: DamagedBytes) -> Result<()> {
+        tracing::info!(%torn, "torn end is cut");
+        (self.replay)(Replay::Torn(torn))
+    }
+
     fn tell(&mut self, to_sequence: Option<u64>) -> Result<()> {
         let Some(pending) = self.pending.take() else { return Ok(()) };
         (self.replay)(Replay::Damage {
@@ -123,8 +140,7 @@ impl<'a> DamageReport<'a> {
             from_sequence: to_sequence
                 .map_or(pending.from_sequence, |to| pending.from_sequence.min(to)),
             to_sequence,
-            bytes: pending.bytes,
-            what: pending.what,
+            places: pending.places,
         })
     }
 }

@@ -272,8 +272,10 @@ impl Log for FileLog {
             open.segment_bytes = 0;
         }
         let base_position = open.next_position;
+        // What follows a change belongs to it: a crash between the two would leave half of it.
+        let most = if group.follows { FRAME_BYTES_MAX } else { FRAME_BYTES_TARGET };
         let frame_bytes = match open.frames.back_mut() {
-            Some(frame) if !starts_segment && frame.records.len() + len <= FRAME_BYTES_TARGET => {
+            Some(frame) if !starts_segment && frame.records.len() + len <= most => {
                 frame.add(group);
                 len
             }

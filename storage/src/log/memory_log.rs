@@ -9,7 +9,7 @@
 use super::{
     CommitListener, FrameBody, Group, Log, MemoryBudget, Position, SegmentInfo, SegmentNumber,
 };
-use crate::{Error, Result, Timestamp, limits::FRAME_BYTES_MAX, stream::SequenceSet};
+use crate::{Error, Result, Timestamp, limits::FRAME_BYTES_MAX, stream::index::SequenceSet};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,

@@ -9,15 +9,22 @@ mod memory_budget;
 mod memory_log;
 mod open;
 mod rewrite;
+mod waiter;
 mod write;
 
 pub(crate) use file_log::FileLog;
 pub(crate) use memory_budget::MemoryBudget;
 pub(crate) use memory_log::MemoryLog;
 pub(crate) use open::Opening;
+pub(crate) use waiter::Waiter;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 
-use crate::{Error, Result, Timestamp, stream::Compression};
+use crate::{
+    DamagedBytes, Error, Result, Timestamp,
+    format::{frame::FrameHeader, segment_header::SegmentId},
+    segment::segment_path,
+    stream::Compression,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -62,6 +69,25 @@ pub(crate) struct FrameBody {
     pub(crate) records: Bytes,
 }
 
+/// Where a frame was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundFrame {
+    /// The segment.
+    pub(crate) segment: SegmentId,
+    /// Offset in its file, in bytes.
+    pub(crate) offset: u64,
+    /// Its header.
+    pub(crate) header: FrameHeader,
+}
+
+impl FoundFrame {
+    /// Its records are not what they should be, though its checksums are right.
+    pub(crate) fn damaged(&self, what: &str) -> DamagedBytes {
+        let bytes = self.header.frame_bytes();
+        DamagedBytes::new(&segment_path(self.segment), self.offset, bytes, what)
+    }
+}
+
 /// A frame that takes the place of others when a segment is written again.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFrame {
@@ -92,8 +118,8 @@ pub(crate) struct SegmentInfo {
 
 /// What is told to the owner of a log while it is opened, in log order.
 pub(crate) enum Replay {
-    /// A good frame.
-    Frame(FrameBody),
+    /// A good frame, with where it was found.
+    Frame(FoundFrame, FrameBody),
     /// What the owner noted about the frames of a segment (`Log::write_index`), in their place. With an error the owner
     /// is as it was, and the frames come.
     Summary(Bytes),
@@ -105,11 +131,11 @@ pub(crate) enum Replay {
         /// `base_sequence` of the next good frame. At the end of the log a bound from the number of lost records, or
         /// `None` where nothing bounds it.
         to_sequence: Option<u64>,
-        /// Bytes that cannot be read.
-        bytes: u64,
-        /// File, offset and reason.
-        what: String,
+        /// What cannot be read.
+        places: Vec<DamagedBytes>,
     },
+    /// Bytes at the end of a segment, or a whole segment, that were never acknowledged: they are cut.
+    Torn(DamagedBytes),
 }
 
 /// Told on the commit thread how far a log is committed. Must not block; may take the owner's lock, which the log never

@@ -5,11 +5,12 @@
 //! Not here: how a segment is read (`segment::scan`).
 
 use super::{
-    FileLog, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
+    FileLog, FoundFrame, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
     write::Writing,
 };
 use crate::{
-    Error, Result,
+    DamagedBytes, Error, Result,
+    disk::DiskFile,
     format::{
         checkpoint::LogEnd,
         segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
@@ -21,7 +22,13 @@ use crate::{
     },
     store::LogOptions,
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
+
+/// So many missing segments in a row are named at most.
+const MISSING_NAMED_MAX: usize = 1000;
+
+/// Bytes that are written again at a time.
+const WRITE_AGAIN_BYTES: usize = 1024 * 1024;
 
 /// A log that is being opened.
 pub(crate) struct Opening<'a> {
@@ -131,11 +138,18 @@ impl<'a> Opening<'a> {
             }
         }
         if !follows {
-            self.report.damage("segments are missing", &file, 0, 0);
+            let before = self.last.as_ref().map(|(before, _)| before.id().number.0 + 1);
+            let from = before.or(self.kept_from.map(|kept| kept.0)).unwrap_or(number.0);
+            self.note_missing(from..number.0);
         }
         self.foreign = header == Err(ANOTHER_SEGMENT);
         self.begin(&file, header, first);
         if len > floor {
+            if self.shared.unclean {
+                write_again(&opened, floor, len).map_err(|error| {
+                    Error::io(format!("write {} again", file.path().display()), error)
+                })?;
+            }
             opened.sync().map_err(|error| {
                 let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
                 self.shared.fail(&failed);
@@ -222,12 +236,10 @@ impl<'a> Opening<'a> {
                     FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
                 table.push(place, header.end_position(), header.last_time);
                 expected = header.end_position();
-                report.frame(FrameBody {
-                    base_position: header.base_position,
-                    base_sequence: header.base_sequence,
-                    count: header.count,
-                    records,
-                })
+                let (base_position, base_sequence) = (header.base_position, header.base_sequence);
+                let count = header.count;
+                let body = FrameBody { base_position, base_sequence, count, records };
+                report.frame(FoundFrame { segment: file.id(), offset, header }, body)
             }
             ScanEvent::Damage { offset, bytes, end_position, header, what } => {
                 if let Some(header) = header {
@@ -250,8 +262,12 @@ impl<'a> Opening<'a> {
         let Some((file, end)) = &self.last else { return Ok(false) };
         let Some(why) = end.torn.filter(|_| !self.foreign) else { return Ok(false) };
         let path = file.path();
-        tracing::info!(path = %path.display(), offset = end.offset, why, "torn end is cut");
         let opened = file.file()?;
+        let len = opened
+            .len()
+            .map_err(|error| Error::io(format!("length of {}", path.display()), error))?;
+        let bytes = len.saturating_sub(end.offset);
+        self.report.torn(DamagedBytes::new(&path, end.offset, bytes, why))?;
         opened
             .truncate(end.offset)
             .map_err(|error| Error::io(format!("truncate {}", path.display()), error))?;
@@ -264,10 +280,11 @@ impl<'a> Opening<'a> {
     }
 
     /// Removes segments in which nothing was acknowledged.
-    fn discard(&self, numbers: &[SegmentNumber]) -> Result<()> {
+    fn discard(&mut self, numbers: &[SegmentNumber]) -> Result<()> {
         for number in numbers.iter().rev() {
             let path = crate::segment::segment_path(SegmentId { log: self.id, number: *number });
-            tracing::info!(path = %path.display(), "segment without acknowledged frames is removed");
+            let what = "segment without acknowledged frames";
+            self.report.torn(DamagedBytes::file(&path, what))?;
             self.shared
                 .disk
                 .remove_file(&path)
@@ -295,10 +312,19 @@ impl<'a> Opening<'a> {
         if last.is_some_and(|last| last >= end.segment) {
             return false;
         }
-        let id = SegmentId { log: self.id, number: end.segment };
-        let file = SegmentFile::existing(&self.shared.disk, id);
-        self.report.damage("segments are missing", &file, 0, 0);
+        let kept = self.kept_from.map_or(end.segment.0, |kept| kept.0.min(end.segment.0));
+        let from = last.map_or(kept, |last| last.0 + 1);
+        self.note_missing(from..end.segment.0 + 1);
         true
+    }
+
+    /// Names segments that are missing.
+    fn note_missing(&mut self, numbers: Range<u64>) {
+        for number in numbers.take(MISSING_NAMED_MAX) {
+            let id = SegmentId { log: self.id, number: SegmentNumber(number) };
+            let file = SegmentFile::existing(&self.shared.disk, id);
+            self.report.damage("the segment is missing", &file, 0, 0);
+        }
     }
 
     /// A segment to write to, where there is none, or none that can be written to.
@@ -324,4 +350,21 @@ impl<'a> Opening<'a> {
         self.table.push_segment(frames);
         Ok(Writing::new(file, SEGMENT_HEADER_BYTES as u64, position))
     }
+}
+
+/// Writes what lies behind the last checkpoint once more: after a failed sync of an earlier process the system may show
+/// pages that it will never write, and say that it has nothing to sync.
+fn write_again(file: &Arc<dyn DiskFile>, from: u64, to: u64) -> std::io::Result<()> {
+    let mut chunk =
+        vec![0; WRITE_AGAIN_BYTES.min(usize::try_from(to - from).unwrap_or(usize::MAX))];
+    let mut at = from;
+    while at < to {
+        let count = file.read_at(&mut chunk, at)?;
+        if count == 0 {
+            break;
+        }
+        file.write_at(chunk.get(..count).unwrap_or_default(), at)?;
+        at += count as u64;
+    }
+    Ok(())
 }

@@ -153,6 +153,12 @@ impl Core {
         }
     }
 
+    /// Whether the dedup window holds an id, or will once the messages before are stored.
+    fn is_remembered(&mut self, id: &[u8], plan: &Plan) -> bool {
+        let is_planned = !self.config.dedup_window.is_zero() && plan.ids.contains(id);
+        is_planned || self.dedup.seen(id, plan.now).is_some()
+    }
+
     /// Plans and encodes one step, or leaves everything as it was.
     fn plan_step(&mut self, step: Step, plan: &mut Plan, planned: &mut Planned) -> Result<()> {
         let mark = self.encoder.mark();
@@ -192,7 +198,7 @@ impl Core {
             }
             Item::Append(message) => {
                 if let Some(id) = &message.message_id
-                    && (plan.ids.contains(id) || self.dedup.seen(id, plan.now).is_some())
+                    && self.is_remembered(id, plan)
                 {
                     return Ok(());
                 }
@@ -253,6 +259,10 @@ impl Core {
         let mut over = Ranges::new();
         for subject in subjects {
             limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut over);
+        }
+        if plan.last_sequence > self.last_sequence {
+            // Sequences were passed over behind the last message: the last sequence is none of a message.
+            self.last_id.clear();
         }
         self.last_sequence = plan.last_sequence;
         effect.last_sequence = plan.last_sequence;

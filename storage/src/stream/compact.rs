@@ -12,6 +12,7 @@ use crate::{
     Result, Timestamp,
     limits::FRAME_BYTES_TARGET,
     log::{FrameBody, LogRef, NewFrame, Position, SegmentNumber},
+    stream::SyncPolicy,
 };
 use std::collections::HashSet;
 
@@ -76,6 +77,11 @@ impl Stream {
         let frames = rewriting.finish().unwrap_or_default();
         let new_bytes = frames.iter().map(|frame| frame.records.len() as u64).sum::<u64>();
         if !frames.is_empty() && new_bytes < bytes / 4 * 3 {
+            let own = self.core().config.sync;
+            if own.unwrap_or(self.environment.sync) != SyncPolicy::Always {
+                // The new segment is durable at once, and what removed its messages has to be before it.
+                self.environment.store.checkpoint()?;
+            }
             log.replace_segment(number, frames)?;
         }
         Ok(true)

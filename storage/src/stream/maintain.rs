@@ -48,6 +48,21 @@ impl Core {
         Ok(Effect::default())
     }
 
+    /// Brings what was rebuilt from the log within the limits.
+    fn begin_life(&mut self, now: Timestamp) -> Result<()> {
+        let first_segments: Vec<u64> =
+            self.log.segments().iter().take(2).map(|segment| segment.base_sequence).collect();
+        self.next_segment = first_segments.get(1).copied().unwrap_or(u64::MAX);
+        if self.config.sealed {
+            return Ok(());
+        }
+        // A change that is empty is not queued: no commit would come to settle it, and answers would wait behind it.
+        if let Some(effect) = self.enforce(now)? {
+            self.queue(effect, None);
+        }
+        Ok(())
+    }
+
     /// Distinct subjects of held messages.
     pub(crate) fn held_subjects(&self) -> u64 {
         let contents = &self.contents;
@@ -116,14 +131,17 @@ impl Stream {
 
     /// After the disk was full: goes on from what is committed, as if the volume had been opened again.
     pub(crate) fn recover(self: &Arc<Self>) -> Result<()> {
-        let (config, incarnation, created) = {
+        let (incarnation, created) = {
             let core = self.core();
             if !matches!(core.failure, Some(Error::NoSpace)) || core.is_in_memory() {
                 return Ok(());
             }
-            (StreamConfig::clone(&core.config), core.incarnation, core.created)
+            (core.incarnation, core.created)
         };
         let environment = &self.environment;
+        // An update may have reached the catalogue and failed in the log: what a restart would find holds.
+        let stored = environment.catalogue.stored(LogId(incarnation.0)).ok_or(Error::Busy)?;
+        let config = stored.config();
         let now = environment.now();
         let options = log_options(&config, environment.sync, environment.segment_bytes);
         let mut rebuild = Rebuild::new(config.dedup_window, now);
@@ -135,8 +153,7 @@ impl Stream {
         {
             let mut core = self.core();
             *core = rebuilt;
-            let effect = core.enforce(now)?;
-            core.queue(effect.unwrap_or_default(), None);
+            core.begin_life(now)?;
             self.next_expiry.store(i64::MIN, Ordering::Relaxed);
         }
         self.signal.notify();
@@ -145,16 +162,18 @@ impl Stream {
 
     /// After recovery: brings what was found within the limits.
     pub(crate) fn begin(&self, now: Timestamp) -> Result<()> {
+        self.core().begin_life(now)
+    }
+
+    /// Writes the configuration into the log, which has an older one.
+    pub(crate) fn note_config(&self) -> Result<()> {
         let mut core = self.core();
-        let first_segments: Vec<u64> =
-            core.log.segments().iter().take(2).map(|segment| segment.base_sequence).collect();
-        core.next_segment = first_segments.get(1).copied().unwrap_or(u64::MAX);
-        if core.config.sealed {
-            return Ok(());
-        }
-        if let Some(effect) = core.enforce(now)? {
-            core.queue(effect, None);
-        }
+        let (stored, time) = (core.stored(), core.last_time.unwrap_or(core.created));
+        core.roll()?;
+        core.begin();
+        core.encoder.config(&stored);
+        core.append_group(time, false, false)?;
+        core.queue(Effect::default(), None);
         Ok(())
     }
 

@@ -17,8 +17,8 @@ mod core;
 mod dedup;
 mod entries;
 pub(crate) mod environment;
-mod index;
-mod limit;
+pub(crate) mod index;
+pub(crate) mod limit;
 mod maintain;
 mod read;
 pub(crate) mod record;
@@ -26,14 +26,13 @@ mod remove;
 pub(crate) mod replay;
 mod signal;
 pub(crate) mod stored;
-mod summary;
+pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
 pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
-pub(crate) use index::SequenceSet;
 
 use crate::{
     Error, NewMessage, Result, Timestamp,

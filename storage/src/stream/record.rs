@@ -6,7 +6,7 @@
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
 use super::{
-    SequenceSet,
+    index::SequenceSet,
     stored::{StateRecord, StoredConfig},
 };
 use crate::{Timestamp, format::NUMBER_MAX, limits, log::FrameBody};
@@ -212,6 +212,11 @@ impl Records {
     /// Of a frame.
     pub(crate) fn of(frame: &FrameBody) -> Self {
         Self { bytes: frame.records.clone(), due: frame.base_sequence, left: frame.count }
+    }
+
+    /// Bytes of the records that are left.
+    pub(crate) fn left_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Passes over records until the next one is the message with this sequence, or one behind it.

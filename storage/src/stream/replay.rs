@@ -58,17 +58,23 @@ impl Rebuild {
     /// Takes the next frame or damage.
     pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
         match event {
-            Replay::Frame(frame) => self.frame(&frame),
+            Replay::Frame(_, frame) => self.frame(&frame),
             Replay::Summary(bytes) => return self.summary(&bytes),
-            Replay::Damage { from_sequence, to_sequence, bytes, what } => {
-                self.lost.bytes += bytes;
-                self.damage.push(what);
+            Replay::Torn(_) => {}
+            Replay::Damage { from_sequence, to_sequence, places } => {
+                self.lost.bytes += places.iter().map(|place| place.bytes).sum::<u64>();
+                self.damage.extend(places.iter().map(ToString::to_string));
                 let from = from_sequence.max(self.last_sequence + 1);
                 if let Some(to) = to_sequence
                     && to > from
                 {
                     self.lost.sequences.push((from, to - 1));
-                    self.last_sequence = to - 1;
+                }
+                // The state that told of earlier sequences may be what was lost: what comes next says how many there were.
+                if let Some(last) = to_sequence.map(|to| to.saturating_sub(1))
+                    && last > self.last_sequence
+                {
+                    self.last_sequence = last;
                     self.last_id.clear();
                 }
             }
@@ -79,6 +85,21 @@ impl Rebuild {
     /// What damage took, a sentence each.
     pub(crate) fn damage(&mut self) -> Vec<String> {
         std::mem::take(&mut self.damage)
+    }
+
+    /// What damage took of the messages so far.
+    pub(crate) fn lost(&self) -> &Lost {
+        &self.lost
+    }
+
+    /// Highest sequence given out so far.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// The messages that are held so far.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// The configuration that the log itself has, where one was read.
@@ -95,7 +116,11 @@ impl Rebuild {
         log: LogRef,
     ) -> Core {
         let mut core = Core::new(config, incarnation, created, log);
-        core.last_sequence = core.last_sequence.max(self.last_sequence);
+        // Where all records are gone, the segment that took their place says how far they reached.
+        let is_told = self.config.is_some() || self.last_sequence > 0;
+        let active = core.log.segments().last().map_or(0, |segment| segment.base_sequence);
+        let reached = if is_told { self.last_sequence } else { active.saturating_sub(1) };
+        core.last_sequence = core.last_sequence.max(reached);
         core.committed_sequence = core.last_sequence;
         (core.last_time, core.committed_time) = (self.last_time, self.last_time);
         core.last_id = self.last_id;

@@ -9,7 +9,7 @@ use super::{
     config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy},
 };
 use crate::Timestamp;
-use bincode::{Decode, Encode};
+use bincode::{Decode, Encode, error::DecodeError};
 use std::time::Duration;
 
 /// Version of the structures here.
@@ -173,12 +173,31 @@ pub(crate) fn decode<T: Decode<()>>(bytes: &[u8], bytes_max: usize) -> Result<T,
     if rest.len() > bytes_max {
         return Err("structure is too large");
     }
-    // A claimed length is checked against a limit that the bytes there are cannot exceed by much.
-    let config = bincode::config::standard().with_limit::<{ 256 * 1024 * 1024 }>();
-    match bincode::decode_from_slice(rest, config) {
+    match decode_bounded(rest) {
         Ok((value, read)) if read == rest.len() => Ok(value),
         Ok(_) => Err("structure has bytes behind its end"),
         Err(_) => Err("structure cannot be decoded"),
+    }
+}
+
+/// Decodes under a bound of the memory that lengths in the bytes can claim, in proportion to the bytes. An item of a list takes
+/// more in memory than on disk: an empty text 24 bytes for one.
+fn decode_bounded<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    fn within<const BYTES_MAX: usize, T: Decode<()>>(
+        bytes: &[u8],
+    ) -> Result<(T, usize), DecodeError> {
+        let config = bincode::config::standard().with_limit::<BYTES_MAX>();
+        bincode::decode_from_slice(bytes, config)
+    }
+    match bytes.len() {
+        0..0x200 => within::<0x4000, T>(bytes),
+        0x200..0x800 => within::<0x1_0000, T>(bytes),
+        0x800..0x2000 => within::<0x4_0000, T>(bytes),
+        0x2000..0x8000 => within::<0x10_0000, T>(bytes),
+        0x8000..0x2_0000 => within::<0x40_0000, T>(bytes),
+        0x2_0000..0x8_0000 => within::<0x100_0000, T>(bytes),
+        0x8_0000..0x20_0000 => within::<0x400_0000, T>(bytes),
+        _ => within::<0x1000_0000, T>(bytes),
     }
 }
 
@@ -189,6 +208,24 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Lists whose items take the most memory for their bytes, of every size, come back; a length that is not there is
+    /// refused before anything is set aside for it.
+    #[test]
+    fn lists_claim_memory_in_proportion_to_their_bytes() {
+        for items in [0, 1, 200, 700, 3000, 20_000, 100_000, 3_000_000] {
+            let texts = vec![(String::new(), Vec::<u8>::new()); items];
+            let bytes = encode(&texts);
+            assert_eq!(decode::<Vec<(String, Vec<u8>)>>(&bytes, usize::MAX), Ok(texts), "{items}");
+        }
+        for claimed in [0x4001_u64, 12_000_000, u64::MAX] {
+            let mut bytes = Vec::new();
+            let config = bincode::config::standard();
+            bincode::encode_into_std_write(claimed, &mut bytes, config).unwrap();
+            let refused = decode_bounded::<Vec<u8>>(&bytes);
+            assert!(matches!(refused, Err(DecodeError::LimitExceeded)), "{claimed}: {refused:?}");
+        }
+    }
 
     #[test]
     fn configurations_come_back() {

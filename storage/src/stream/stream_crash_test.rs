@@ -3,6 +3,7 @@
 
 use super::{
     OnPanic,
+    stream_damage_test::offline_test::assert_no_damage,
     stream_test::{TestClock, message, now, open},
 };
 use crate::{
@@ -154,6 +155,7 @@ fn check(seed: u64, crash_at: u64, again_at: u64, history: &[Seen], config: &Str
     } else {
         disk.restart(seed ^ crash_at)
     };
+    assert_no_damage(&disk);
     // The power goes off during recovery too.
     disk.crash_at(again_at);
     if open(&disk, &clock).is_err() {
@@ -161,6 +163,7 @@ fn check(seed: u64, crash_at: u64, again_at: u64, history: &[Seen], config: &Str
     } else {
         disk = disk.restart(seed ^ again_at ^ 9);
     }
+    assert_no_damage(&disk);
     let volume = open(&disk, &clock).unwrap();
     let damage = &volume.recovery().damage;
     assert!(damage.iter().all(|what| what.contains("taken up")), "{damage:?}");

@@ -6,6 +6,7 @@
 //! damage); bytes at the very end of the journal, which no later round vouches for, cannot be told from a torn write.
 //! Not here: damage below the streams (`store_crash_test`).
 
+pub(super) mod offline_test;
 mod rest;
 
 use super::{
@@ -495,5 +496,33 @@ fn several_pieces_of_damage_at_once_never_give_wrong_bytes() {
                 assert_eq!(stream.get(appended.sequence).unwrap().payload, b"goes on"[..]);
             }
         }
+    }
+}
+
+/// The sequences of a stream that lost all its segments are not given out again, also where nothing is appended before the
+/// volume is opened once more.
+#[test]
+fn a_stream_without_segments_remembers_how_far_it_was() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let config = crate::StreamConfig { name: "s".into(), ..crate::StreamConfig::default() };
+    let stream = now(volume.create_stream(config)).unwrap();
+    for _ in 0..60 {
+        now(stream.append(message("a", &[7; 300]))).unwrap();
+    }
+    let log = format!("{:032x}", stream.incarnation().0);
+    drop(stream);
+    volume.close().unwrap();
+    for path in disk.paths() {
+        if path.to_string_lossy().contains(&log) {
+            disk.remove_file(&path).unwrap();
+        }
+    }
+    for opening in 0..3 {
+        let volume = open(&disk, &clock).unwrap();
+        let stream = volume.stream("s").unwrap();
+        assert!(stream.state().last_sequence >= 60, "opening {opening}: {:?}", stream.state());
+        drop(stream);
+        volume.close().unwrap();
     }
 }

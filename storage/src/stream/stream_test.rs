@@ -608,3 +608,46 @@ fn a_segment_that_is_mostly_dead_is_written_again() {
         open_again(&disk.restart(seed));
     }
 }
+
+#[test]
+fn a_stream_without_a_window_takes_the_same_id_twice_also_in_one_batch() {
+    for (window, messages) in [(Duration::ZERO, 2), (Duration::from_secs(1), 1)] {
+        let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+        let volume = open(&disk, &clock).unwrap();
+        let config =
+            StreamConfig { name: "s".into(), dedup_window: window, ..StreamConfig::default() };
+        let stream = now(volume.create_stream(config)).unwrap();
+        let copy = || {
+            let message_id = Some("id".into());
+            Item::Append(NewMessage { message_id, ..message("a", b"x") })
+        };
+        let steps = vec![
+            Step { items: vec![copy()], progress: None },
+            Step { items: vec![copy()], progress: None },
+        ];
+        let outcome = now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+        assert_eq!((outcome.applied, stream.state().messages), (2, messages), "{window:?}");
+    }
+}
+
+/// The id of the last message is that of the last sequence, before a restart as after it.
+#[test]
+fn a_gap_behind_the_last_message_has_no_id() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let mut volume = open(&disk, &clock).unwrap();
+    let config = StreamConfig { name: "s".into(), ..StreamConfig::default() };
+    let mut stream = now(volume.create_stream(config)).unwrap();
+    let first = NewMessage { message_id: Some("id".into()), ..message("a", b"x") };
+    now(stream.append(first)).unwrap();
+    let steps = vec![Step { items: vec![Item::Skip { through: 5 }], progress: None }];
+    now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+    for _ in 0..2 {
+        let expect = Expect { last_message_id: Some("id".into()), ..Expect::default() };
+        let refused = now(stream.append(NewMessage { expect, ..message("a", b"x") }));
+        let Err(Error::WrongLastMessageId { actual }) = refused else { panic!("{refused:?}") };
+        assert_eq!(actual, "");
+        drop((stream, volume));
+        volume = open(&disk, &clock).unwrap();
+        stream = volume.stream("s").unwrap();
+    }
+}

@@ -75,7 +75,7 @@ impl Housekeeper {
     }
 
     /// Looks once at the clock, as the thread does over and over.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn tick(&self, names: &Names) {
         tick(&self.environment, names);
         slow_tick(&self.environment, names);
@@ -120,6 +120,10 @@ fn tick(environment: &Environment, names: &Names) {
 
 fn slow_tick(environment: &Environment, names: &Names) {
     let now = environment.now();
+    match environment.catalogue.recover(&environment.store) {
+        Ok(()) | Err(Error::Busy) => {}
+        Err(error) => tracing::warn!(%error, "the catalogue without room stays read-only"),
+    }
     let mut is_spent = false;
     for stream in all_streams(names) {
         if !is_spent {

@@ -3,7 +3,7 @@
 //! Invariants: nothing is removed because the catalogue is damaged; what cannot be opened keeps its name and its files.
 //! Not here: the store below, which is recovered before (`store`).
 
-use super::{RecoveryReport, names::Named};
+use super::{LogFacts, LogOwner, RecoveryReport, names::Named};
 use crate::{
     Error, Result, Stream, StreamConfig,
     catalogue::CATALOGUE_LOG,
@@ -59,11 +59,19 @@ fn config_in_log(environment: &Arc<Environment>, stored: &StoredConfig) -> Optio
     let mut rebuild = Rebuild::new(Duration::ZERO, environment.now());
     let log = environment.store.open_log(id, options, &mut |event| rebuild.event(event)).ok()?;
     drop(log);
-    let found = rebuild.config().filter(|found| {
-        found.incarnation() == stored.incarnation() && found.name() == stored.name()
-    })?;
-    let found = found.clone();
-    (found != *stored && rebuild.damage().is_empty()).then_some(found)
+    let is_whole = rebuild.damage().is_empty();
+    let facts = LogFacts {
+        entry: Some(stored),
+        catalogue_is_whole: false,
+        was_removed: false,
+        own: rebuild.config(),
+        is_whole,
+        is_empty: false,
+    };
+    match facts.owner() {
+        LogOwner::Newer(found) => Some(found),
+        _ => None,
+    }
 }
 
 fn open_stream(
@@ -85,6 +93,7 @@ fn open_stream(
         }),
         Err(error) => Err(error),
     };
+    let is_noted = rebuild.config().is_none_or(|noted| noted == stored);
     let damage = rebuild.damage();
     report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
     let name = config.name.clone();
@@ -92,6 +101,10 @@ fn open_stream(
         let core = rebuild.finish(config, stored.incarnation(), stored.created(), log);
         let stream = Stream::new(environment, core);
         stream.begin(now)?;
+        if !is_noted {
+            // A crash came between the catalogue and the log: should the catalogue be damaged, the log knows it too.
+            stream.note_config()?;
+        }
         Ok(stream)
     });
     match opened {
@@ -156,16 +169,23 @@ fn stray_config(
             return Ok(None);
         }
     };
-    let config = rebuild.config().cloned().filter(|config| config.incarnation().0 == id.0);
-    let is_empty = log.committed().0 == 0 && rebuild.damage().is_empty();
+    let is_whole = rebuild.damage().is_empty();
+    let facts = LogFacts {
+        entry: None,
+        catalogue_is_whole: false,
+        was_removed: false,
+        own: rebuild.config().filter(|config| config.incarnation().0 == id.0),
+        is_whole,
+        is_empty: log.committed().0 == 0,
+    };
     drop(log);
-    match config {
-        Some(config) => Ok(Some(config)),
-        None if is_empty => {
+    match facts.owner() {
+        LogOwner::Stray(config) => Ok(Some(config)),
+        LogOwner::Nobody => {
             environment.store.remove_log(id)?;
             Ok(None)
         }
-        None => {
+        _ => {
             let what = "no entry of the catalogue and no record in it says which stream it is";
             report
                 .unreadable_streams

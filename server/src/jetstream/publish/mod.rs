@@ -26,8 +26,9 @@ use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
 use settings::Settings;
 use std::cell::Cell;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use time_to_live::TimeToLive;
+use tokio::sync::mpsc;
 
 /// Largest header block of a stored message.
 const HEADER_BYTES_MAX: usize = 65_535;
@@ -43,7 +44,8 @@ pub(crate) struct Publisher {
     settings: RwLock<Arc<Settings>>,
     atomic: Arc<AtomicBatches>,
     fast: Arc<FastBatches>,
-    runtime: tokio::runtime::Handle,
+    /// Messages published while the engine called back, for the task that takes them in order.
+    deferred: mpsc::UnboundedSender<(Arc<Account>, Message)>,
 }
 
 impl Publisher {
@@ -57,7 +59,10 @@ impl Publisher {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
         let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
         let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
-        Arc::new(Self { stream, settings, atomic, fast, runtime })
+        let (deferred, messages) = mpsc::unbounded_channel();
+        let publisher = Arc::new(Self { stream, settings, atomic, fast, deferred });
+        runtime.spawn(take_deferred(Arc::downgrade(&publisher), messages));
+        publisher
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
@@ -107,18 +112,18 @@ impl Publisher {
         });
         self.stream.append_with(new, move |result| {
             let outer = IS_IN_CALLBACK.replace(true);
+            if let (Some(republish), Some(stored), Ok(appended)) =
+                (&settings.republish, &again, &result)
+                && !appended.duplicate
+            {
+                republish.send(&account, &settings.name, stored, appended);
+            }
             if !reply.is_empty() {
                 let payload = match &result {
                     Ok(appended) => ack::accepted(&settings, appended),
                     Err(error) => ack::refused(&settings, &ApiError::of_append(error)),
                 };
                 account.send(&ack::message(reply, payload));
-            }
-            if let (Some(republish), Some(stored), Ok(appended)) =
-                (&settings.republish, &again, &result)
-                && !appended.duplicate
-            {
-                republish.send(&account, &settings.name, stored, appended);
             }
             IS_IN_CALLBACK.set(outer);
         });
@@ -130,16 +135,19 @@ impl Handler for Publisher {
         if !IS_IN_CALLBACK.get() {
             return self.publish(account, message);
         }
-        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let captured = Self {
-            stream: self.stream.clone(),
-            settings: RwLock::new(settings),
-            atomic: self.atomic.clone(),
-            fast: self.fast.clone(),
-            runtime: self.runtime.clone(),
-        };
-        let (account, message) = (account.clone(), message.clone());
-        self.runtime.spawn(async move { captured.publish(&account, &message) });
+        // The task is there as long as the publisher is.
+        let _ = self.deferred.send((account.clone(), message.clone()));
+    }
+}
+
+/// Publishes what could not be published at once, in order.
+async fn take_deferred(
+    publisher: Weak<Publisher>,
+    mut messages: mpsc::UnboundedReceiver<(Arc<Account>, Message)>,
+) {
+    while let Some((account, message)) = messages.recv().await {
+        let Some(publisher) = publisher.upgrade() else { return };
+        publisher.publish(&account, &message);
     }
 }
 

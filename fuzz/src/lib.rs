@@ -1,0 +1,34 @@
+//! What the targets share: structured inputs, the model of a stream, a bound on memory, and futures that are never pending.
+//! Not here: what is looked for (`fuzz_targets`).
+
+pub mod jetstream_requests;
+pub mod stream_model;
+pub mod stream_operations;
+
+use peak_alloc::PeakAlloc;
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Runs something; fails where it holds more than so many bytes at a time, beside what was held before.
+pub fn within_memory<T>(bytes_max: usize, run: impl FnOnce() -> T) -> T {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let value = run();
+    let most = MEMORY.peak_usage().saturating_sub(before);
+    assert!(most <= bytes_max, "{most} bytes of memory, {bytes_max} at most");
+    value
+}
+
+/// Runs a future that never waits for anybody else: on a simulated machine whoever waits does the work.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a future waits for something that nobody does"),
+    }
+}

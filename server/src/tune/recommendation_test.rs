@@ -1,0 +1,169 @@
+//! Which settings which figures speak for, as tables. The base is 1,000 messages/s with a p99 of 100 µs.
+
+use super::super::point::Payload;
+use super::*;
+use std::time::Duration;
+
+const ALWAYS: SyncPolicy = SyncPolicy::Always;
+const MIB: u64 = 1 << 20;
+
+fn interval(milliseconds: u64) -> SyncPolicy {
+    SyncPolicy::Interval(Duration::from_millis(milliseconds))
+}
+
+fn base_point() -> Point {
+    Point {
+        disk: DiskMethod::Uring,
+        inflight: 256,
+        payload_bytes: 1024,
+        segment_bytes: 64 * MIB,
+        sync: ALWAYS,
+        compression: Compression::None,
+        payload: Payload::Random,
+    }
+}
+
+fn measured(part: Part, point: Point, rate: f64, p99_us: f64) -> Measured {
+    let figures = Figures {
+        messages: 1000,
+        seconds: 1.0,
+        messages_per_second: rate,
+        megabytes_per_second: rate / 1000.0,
+        p50_us: p99_us / 2.0,
+        p99_us,
+        p999_us: p99_us * 2.0,
+        max_us: p99_us * 3.0,
+        disk_method: String::new(),
+    };
+    Measured { part, point, figures }
+}
+
+fn bases(rates: &[f64]) -> Vec<Measured> {
+    rates.iter().map(|rate| measured(Part::Base, base_point(), *rate, 100.0)).collect()
+}
+
+fn recommend(points: &[Measured], asked: SyncPolicy, allow_interval: bool) -> Recommendation {
+    Recommendation::from(points, Wish { asked, allow_interval }).unwrap()
+}
+
+fn reason<'a>(found: &'a Recommendation, about: &str) -> &'a str {
+    &found.reasons.iter().find(|reason| reason.about == about).unwrap().text
+}
+
+#[test]
+fn nothing_without_a_base_and_the_defaults_with_nothing_else() {
+    assert!(Recommendation::from(&[], Wish { asked: ALWAYS, allow_interval: true }).is_none());
+    let found = recommend(&bases(&[1000.0]), ALWAYS, true);
+    assert_eq!((found.disk, found.segment_bytes), (DiskMethod::Auto, 64 * MIB));
+    assert_eq!((found.sync, found.base_spread), (ALWAYS, 0.0));
+    assert_eq!(found.point(base_point()), base_point());
+}
+
+#[test]
+fn the_spread_is_that_of_the_base() {
+    for (rates, spread, is_loud) in [
+        (&[1000.0][..], 0.0, false),
+        (&[950.0, 1000.0, 1100.0], 0.15, false),
+        (&[1100.0, 1000.0, 800.0], 0.3, true),
+    ] {
+        let found = recommend(&bases(rates), ALWAYS, false);
+        assert!((found.base_spread - spread).abs() < 1e-9, "{rates:?}");
+        assert_eq!(reason(&found, "noise").contains("Run again"), is_loud, "{rates:?}");
+    }
+}
+
+#[test]
+fn segments_leave_the_default_for_more_than_noise() {
+    for (base, small, large, expected) in [
+        (&[1000.0][..], 1040.0, 900.0, 64),
+        (&[1000.0], 1060.0, 900.0, 8),
+        (&[1000.0], 1060.0, 1100.0, 256),
+        (&[900.0, 1000.0, 1100.0], 1150.0, 1100.0, 64),
+        (&[900.0, 1000.0, 1100.0], 1250.0, 1100.0, 8),
+    ] {
+        let mut points = bases(base);
+        for (size, rate) in [(8, small), (256, large)] {
+            let point = Point { segment_bytes: size * MIB, ..base_point() };
+            points.push(measured(Part::Axis(Axis::SegmentSize), point, rate, 100.0));
+        }
+        let found = recommend(&points, ALWAYS, false);
+        assert_eq!(found.segment_bytes, expected * MIB, "{base:?} {small} {large}");
+    }
+}
+
+#[test]
+fn a_disk_method_must_win_over_all_loads() {
+    // Of posix, beside io_uring, with 256, 1 and 2048 in flight: throughput; and the p99 with one in flight.
+    for (rates, p99_us, expected) in [
+        ([1000.0, 1000.0, 1000.0], 100.0, DiskMethod::Auto),
+        ([1200.0, 1200.0, 1200.0], 100.0, DiskMethod::Posix),
+        ([1500.0, 700.0, 900.0], 100.0, DiskMethod::Auto),
+        ([1200.0, 1200.0, 1200.0], 400.0, DiskMethod::Auto),
+        ([700.0, 700.0, 700.0], 100.0, DiskMethod::Auto),
+    ] {
+        let mut points = bases(&[1000.0]);
+        let posix = Point { disk: DiskMethod::Posix, ..base_point() };
+        points.push(measured(Part::Axis(Axis::Disk), posix, rates[0], 100.0));
+        for (inflight, rate, p99_us) in [(1, rates[1], p99_us), (2048, rates[2], 100.0)] {
+            let uring = Point { inflight, ..base_point() };
+            points.push(measured(Part::Axis(Axis::Inflight), uring, 1000.0, 100.0));
+            let posix = Point { inflight, ..posix };
+            points.push(measured(Part::DiskLoad, posix, rate, p99_us));
+        }
+        let found = recommend(&points, ALWAYS, false);
+        assert_eq!(found.disk, expected, "{rates:?} {p99_us}");
+        assert!(reason(&found, "disk").contains("mean of 3 loads"));
+    }
+}
+
+#[test]
+fn durability_is_given_away_only_where_that_is_allowed() {
+    // Rates with a sync every 100 ms and every second.
+    for (rates, asked, allow_interval, expected) in [
+        ([3000.0, 3000.0], ALWAYS, false, ALWAYS),
+        ([3000.0, 3000.0], ALWAYS, true, interval(100)),
+        ([2000.0, 3000.0], ALWAYS, true, interval(1000)),
+        ([1000.0, 1020.0], ALWAYS, true, ALWAYS),
+        ([900.0, 3000.0], interval(5000), false, interval(5000)),
+        ([900.0, 3000.0], interval(5000), true, interval(5000)),
+        ([9000.0, 9000.0], interval(50), true, interval(50)),
+    ] {
+        let mut points = bases(&[1000.0]);
+        for (milliseconds, rate) in [(100, rates[0]), (1000, rates[1])] {
+            let point = Point { sync: interval(milliseconds), ..base_point() };
+            points.push(measured(Part::Axis(Axis::Sync), point, rate, 100.0));
+        }
+        let found = recommend(&points, asked, allow_interval);
+        assert_eq!(found.sync, expected, "{rates:?} {asked:?} {allow_interval}");
+        let text = reason(&found, "sync_interval");
+        assert!(text.contains("of the throughput"), "what an interval buys is said: {text}");
+    }
+}
+
+#[test]
+fn settings_that_are_not_good_together_are_not_recommended() {
+    for (rate, is_kept) in [(1300.0, true), (990.0, false)] {
+        let mut points = bases(&[1000.0]);
+        let small = Point { segment_bytes: 8 * MIB, ..base_point() };
+        let posix = Point { disk: DiskMethod::Posix, ..base_point() };
+        points.push(measured(Part::Axis(Axis::SegmentSize), small, 1200.0, 100.0));
+        points.push(measured(Part::Axis(Axis::Disk), posix, 1200.0, 100.0));
+        let promising = recommend(&points, ALWAYS, false).point(base_point());
+        assert_eq!(promising, Point { segment_bytes: 8 * MIB, ..posix });
+        points.push(measured(Part::Together, promising, rate, 100.0));
+        let found = recommend(&points, ALWAYS, false);
+        let expected =
+            if is_kept { (DiskMethod::Posix, 8 * MIB) } else { (DiskMethod::Auto, 64 * MIB) };
+        assert_eq!((found.disk, found.segment_bytes), expected, "{rate}");
+        assert!(found.reasons.iter().any(|reason| reason.about == "together"));
+    }
+}
+
+#[test]
+fn compression_is_advice() {
+    let mut points = bases(&[1000.0]);
+    let point = Point { compression: Compression::Lz4, payload: Payload::Text, ..base_point() };
+    points.push(measured(Part::Axis(Axis::Compression), point, 1500.0, 100.0));
+    let found = recommend(&points, ALWAYS, false);
+    assert!(reason(&found, "compression").ends_with("lz4, text: 150 %."));
+}
