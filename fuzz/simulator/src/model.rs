@@ -8,7 +8,7 @@ use bytes::Bytes;
 use headwater_storage::{
     Error, NewMessage, StreamConfig,
     message::Rollup,
-    stream::{Batch, Item, Purge, StorageKind},
+    stream::{Batch, Discard, Item, Purge, StorageKind},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -163,8 +163,10 @@ impl Model {
         let oldest = limits.age.map(|age| now.saturating_sub(nanoseconds(age)));
         let mut bytes = self.bytes();
         while let Some((at, message)) = self.messages.first_key_value() {
-            let over = limits.messages.is_some_and(|max| self.messages.len() as u64 > max)
-                || limits.bytes.is_some_and(|max| bytes > max)
+            // A stream that refuses new messages keeps what it has where a limit was lowered.
+            let is_full = limits.messages.is_some_and(|max| self.messages.len() as u64 > max)
+                || limits.bytes.is_some_and(|max| bytes > max);
+            let over = (is_full && self.config.discard == Discard::Old)
                 || oldest.is_some_and(|oldest| message.time <= oldest);
             if !over {
                 break;
