@@ -133,7 +133,7 @@ impl LogStore {
         let volume = redone.volume.unwrap_or_else(|| disk.random());
         let generation = read.checkpoint.as_ref().map_or(0, |found| found.generation);
         let mut slots = Slots::open(disk.as_ref(), generation)?;
-        if let Some(found) = read.checkpoint.as_ref().filter(|found| !found.closed) {
+        if let Some(found) = &read.checkpoint {
             slots.write_again(found)?;
         }
         let (commands, commands_end) = unbounded();

@@ -8,7 +8,11 @@ use headwater_simulator::{
     shrink::{read_steps, shrink, write_steps},
     world::Faults,
 };
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// Failures that are shortened and shown in full.
 const SHOWN_MAX: usize = 3;
@@ -160,7 +164,12 @@ fn main() -> ExitCode {
                 faults,
             };
             let begun = std::time::Instant::now();
+            let told = AtomicUsize::new(0);
             let summary = campaign(plan, &|summary, time| {
+                let known = told.swap(summary.failures.len(), Ordering::Relaxed);
+                for Failure { seed, step, what } in summary.failures.iter().skip(known) {
+                    println!("seed {seed} fails at step {step}: {what}");
+                }
                 let points = summary.counts.points();
                 println!(
                     "{:>6} s {:>8} runs {:>10} points {:>7.0} points/s {} failures",

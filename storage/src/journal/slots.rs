@@ -115,8 +115,8 @@ impl Slots {
         Ok(Self { files, generation })
     }
 
-    /// Writes the checkpoint that was read once more: after a failed sync of an earlier process the system may show one
-    /// that it will never write, and the next checkpoint goes into the slot of the one before it.
+    /// Writes the checkpoint that was read once more: where an earlier process did not come to the end of its sync, or the
+    /// sync failed, it may not be on the disk, and the next checkpoint goes into the slot of the one before it.
     pub(crate) fn write_again(&mut self, found: &Checkpoint) -> Result<()> {
         debug_assert_eq!(found.generation, self.generation, "the newest one was read");
         self.put(found)
