@@ -52,6 +52,11 @@ impl Patience {
         }
     }
 
+    /// Whether so much was disturbed that the figures decide nothing.
+    pub(crate) fn is_in_vain(&self) -> bool {
+        self.disturbed * 4 > self.kept
+    }
+
     fn wait(&mut self) -> Result<()> {
         while !self.left.is_zero() {
             let watch = Watch::start()?;

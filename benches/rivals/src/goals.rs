@@ -54,6 +54,11 @@ pub(crate) fn goals(run: &Run) -> String {
             |found| found < OPEN_MAX_S,
         ));
     }
+    if run.patience.is_in_vain() {
+        for [.., verdict] in &mut rows {
+            "undecided".clone_into(verdict);
+        }
+    }
     table(["goal", "measured", "reached"], rows)
 }
 

@@ -11,6 +11,11 @@ use crate::stores::Contestant;
 /// Who the others are compared with.
 const HEADWATER: Who = Who::Store(Contestant::Headwater);
 
+/// What is said of a run that other work disturbed.
+const IN_VAIN: &str = "\n**Other work disturbed this run so much that it decides nothing**: it shows how all of them do on a machine \
+    whose processors are busy, where a thread that a finished write wakes waits for the next tick of the clock. Make it again on a \
+    quiet machine.\n";
+
 /// How a value is written.
 #[derive(Clone, Copy)]
 enum Unit {
@@ -67,6 +72,7 @@ pub(crate) fn page(run: &Run) -> String {
         ),
         ("disturbed", run.patience.disturbed.to_string()),
         ("kept", run.patience.kept.to_string()),
+        ("vain", if run.patience.is_in_vain() { IN_VAIN } else { "" }.to_owned()),
         ("goals", goals(run)),
         ("profiles", profiles(run)),
         ("disk", disk(run)),

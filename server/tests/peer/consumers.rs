@@ -249,6 +249,8 @@ fn push() -> Script {
         .hear(1)
         .shown()
         .publish("a.1", "new")
+        // nats-server counts it some time after it was acknowledged.
+        .until("CONSUMER.INFO.A.C", Value::Null, "/num_pending", json!(2))
         .answer(2, "+ACK")
         .hear(1)
         .api("CONSUMER.DELETE.A.C", Value::Null)

@@ -74,9 +74,11 @@ fn all() -> Script {
         .consumer(&json!({"durable_name": "C", "name": "C", "ack_policy": "all"}))
         .consumer(&json!({"name": "N", "ack_policy": "none", "deliver_subject": "d"}))
         .publish("a.1", "1")
+        .hear(1)
         .publish("a.1", "2")
+        .hear(1)
         .publish("a.1", "3")
-        .hear(3)
+        .hear(1)
         .pull("C", "3")
         .hear(3);
     left(left(script, 3).answer(4, "+ACK"), 1)

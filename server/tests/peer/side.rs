@@ -133,7 +133,7 @@ fn address(directory: &Path, pid: u32) -> Option<String> {
     Some(ports["nats"][0].as_str()?.strip_prefix("nats://")?.to_owned())
 }
 
-/// Waits until JetStream answers.
+/// Waits until JetStream answers, and has told of it: what is heard later is of the script. The connection that asked goes.
 fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
     let started = Instant::now();
     loop {
@@ -142,9 +142,13 @@ fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
             let probe = Message { subject, ..Message::default() };
+            client.subscribe("$JS.EVENT.ADVISORY.API").unwrap();
             let answer = client.request(probe, ANSWER);
             if answer.is_some_and(|answer| answer.headers.is_empty()) {
-                return client;
+                assert!(client.hear(ANSWER).is_some(), "the request is told of");
+                drop(client);
+                let address = address(directory.path(), pid).unwrap();
+                return Client::connect(&address).unwrap();
             }
         }
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
