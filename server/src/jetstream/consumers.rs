@@ -77,7 +77,8 @@ pub(crate) fn load(tenant: &Arc<Tenant>, entry: &Arc<Entry>) {
     let config = entry.config();
     let name = config.name.as_str();
     let volume = &tenant.context.volume;
-    let Some(ledger) = Ledger::find(volume, tenant.account.name(), name) else { return };
+    let found = Ledger::find(volume, tenant.account.name(), name, &entry.stream);
+    let Some(ledger) = found else { return };
     let stored = match ledger.load() {
         Ok(stored) => stored,
         Err(error) => {
@@ -200,7 +201,8 @@ async fn add(
         false => None,
         true => {
             let (volume, account) = (&tenant.context.volume, tenant.account.name());
-            let ledger = Ledger::open(volume, account, &stream.name).await.map_err(failed)?;
+            let opened = Ledger::open(volume, account, &stream.name, &entry.stream).await;
+            let ledger = opened.map_err(failed)?;
             ledger.create(&name, &described, &state).await.map_err(failed)?;
             Some(ledger)
         }

@@ -48,17 +48,30 @@ fn stored_name(account: &str, stream: &str) -> String {
 }
 
 impl Ledger {
-    /// Finds what is stored for a stream, if anything is.
-    pub(crate) fn find(volume: &Volume, account: &str, stream: &str) -> Option<Self> {
-        volume.stream(&stored_name(account, stream)).map(|stream| Self { stream })
+    /// Finds what is stored for this creation of a stream, if anything is.
+    pub(crate) fn find(volume: &Volume, account: &str, stream: &str, of: &Stream) -> Option<Self> {
+        let found = volume.stream(&stored_name(account, stream))?;
+        (found.config().application == of.incarnation().0.to_le_bytes())
+            .then_some(Self { stream: found })
     }
-    /// Finds it, or begins it.
-    pub(crate) async fn open(volume: &Volume, account: &str, stream: &str) -> Result<Self> {
-        if let Some(found) = Self::find(volume, account, stream) {
+    /// Finds it, or begins it. What an earlier creation of the stream left, deleted but for its consumers when the process
+    /// ended, goes.
+    pub(crate) async fn open(
+        volume: &Volume,
+        account: &str,
+        stream: &str,
+        of: &Stream,
+    ) -> Result<Self> {
+        if let Some(found) = Self::find(volume, account, stream, of) {
             return Ok(found);
         }
-        let name = stored_name(account, stream);
-        let config = StreamConfig { name, allow_rollup: true, ..StreamConfig::default() };
+        Self::delete(volume, account, stream).await?;
+        let config = StreamConfig {
+            name: stored_name(account, stream),
+            allow_rollup: true,
+            application: of.incarnation().0.to_le_bytes().to_vec(),
+            ..StreamConfig::default()
+        };
         volume.create_stream(config).await.map(|stream| Self { stream })
     }
     /// Forgets all consumers of a stream.
@@ -89,6 +102,15 @@ impl Ledger {
     /// All consumers. One that cannot be read is left out, and said.
     pub(crate) fn load(&self) -> Result<Vec<(String, Described, State)>> {
         let mut read: BTreeMap<String, (Option<Described>, Option<State>)> = BTreeMap::new();
+        let lost = self.stream.state().lost.sequences;
+        if !lost.is_empty() {
+            let name = self.stream.config().name;
+            tracing::error!(
+                name,
+                ?lost,
+                "changes of consumers are lost to damage: messages may come again"
+            );
+        }
         let mut tail = self.stream.tail(1, Vec::new());
         while let Some(batch) = tail.try_next(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX)? {
             for message in batch.messages {
@@ -175,5 +197,41 @@ fn read_state(payload: &[u8], state: &mut Option<State>) {
             None => *state = None,
         },
         _ => *state = None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headwater_storage::VolumeOptions;
+
+    fn described() -> Described {
+        Described { config: ConsumerConfig::default(), created: Timestamp(1), chosen_through: 3 }
+    }
+
+    /// What is stored comes back, and a stream that was made again finds nothing of the one before it.
+    #[tokio::test]
+    async fn consumers_belong_to_one_creation_of_their_stream() {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = Volume::open(VolumeOptions::new(directory.path())).unwrap();
+        let config = || StreamConfig { name: "a/S".into(), ..StreamConfig::default() };
+        let stream = volume.create_stream(config()).await.unwrap();
+        let ledger = Ledger::open(&volume, "a", "S", &stream).await.unwrap();
+        let state = State::starting(5);
+        ledger.create("C", &described(), &state).await.unwrap();
+        ledger.create("D", &described(), &state).await.unwrap();
+        ledger.remove("D").await.unwrap();
+        let delta = Delta { next: 9, ..Delta::default() };
+        let changes = stored_state("C", encode_changes(&delta).unwrap(), false);
+        ledger.stream().append(changes).await.unwrap();
+        let mut changed = state.clone();
+        changed.apply(&delta);
+        let found = Ledger::find(&volume, "a", "S", &stream).unwrap();
+        assert_eq!(found.load().unwrap(), [("C".to_owned(), described(), changed)]);
+        volume.delete_stream("a/S").await.unwrap();
+        let again = volume.create_stream(config()).await.unwrap();
+        assert!(Ledger::find(&volume, "a", "S", &again).is_none());
+        let ledger = Ledger::open(&volume, "a", "S", &again).await.unwrap();
+        assert_eq!(ledger.load().unwrap(), []);
     }
 }

@@ -21,6 +21,9 @@ const CHANGES_PER_WHOLE: usize = 4;
 /// A state smaller than this is taken to be this large.
 const WHOLE_BYTES_MIN: usize = 4096;
 
+/// Answers that wait for what has changed to be durable.
+const REPLIES_MAX: usize = 65_536;
+
 /// See the top of the file.
 #[derive(Debug)]
 pub(crate) struct Saver {
@@ -49,8 +52,12 @@ impl Saver {
         }
     }
     /// An answer is wanted once everything that has changed is durable.
+    /// One that finds too many before it gets none, as if it had been lost on the way.
     pub(crate) fn answer_when_durable(&self, reply: Bytes) {
-        lock(&self.replies).push(reply);
+        let mut replies = lock(&self.replies);
+        if replies.len() < REPLIES_MAX {
+            replies.push(reply);
+        }
     }
     /// Whether somebody waits for what has changed to be durable.
     pub(crate) fn is_awaited(&self) -> bool {

@@ -33,6 +33,9 @@ use tokio::sync::mpsc;
 /// Largest header block of a stored message.
 const HEADER_BYTES_MAX: usize = 65_535;
 
+/// Messages published while the engine called back that wait to be captured.
+const DEFERRED_MAX: usize = 65_536;
+
 thread_local! {
     /// Set while the engine calls back: another append from here has to go to another thread.
     static IS_IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
@@ -45,7 +48,7 @@ pub(crate) struct Publisher {
     atomic: Arc<AtomicBatches>,
     fast: Arc<FastBatches>,
     /// Messages published while the engine called back, for the task that takes them in order.
-    deferred: mpsc::UnboundedSender<(Arc<Account>, Message)>,
+    deferred: mpsc::Sender<(Arc<Account>, Message)>,
 }
 
 impl Publisher {
@@ -59,7 +62,7 @@ impl Publisher {
         let settings = RwLock::new(Arc::new(Settings::new(config)));
         let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
         let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
-        let (deferred, messages) = mpsc::unbounded_channel();
+        let (deferred, messages) = mpsc::channel(DEFERRED_MAX);
         let publisher = Arc::new(Self { stream, settings, atomic, fast, deferred });
         runtime.spawn(take_deferred(Arc::downgrade(&publisher), messages));
         publisher
@@ -135,15 +138,17 @@ impl Handler for Publisher {
         if !IS_IN_CALLBACK.get() {
             return self.publish(account, message);
         }
-        // The task is there as long as the publisher is.
-        let _ = self.deferred.send((account.clone(), message.clone()));
+        if self.deferred.try_send((account.clone(), message.clone())).is_err() {
+            let subject = String::from_utf8_lossy(&message.subject);
+            tracing::warn!(%subject, "a message that was published again is not captured: too many wait");
+        }
     }
 }
 
 /// Publishes what could not be published at once, in order.
 async fn take_deferred(
     publisher: Weak<Publisher>,
-    mut messages: mpsc::UnboundedReceiver<(Arc<Account>, Message)>,
+    mut messages: mpsc::Receiver<(Arc<Account>, Message)>,
 ) {
     while let Some((account, message)) = messages.recv().await {
         let Some(publisher) = publisher.upgrade() else { return };
