@@ -1,5 +1,5 @@
 //! Streams on the simulated disk: the power goes off at every write and sync of a workload of appends, copies, deletes,
-//! purges, releases and limits. Afterwards the stream is what it was after some operation, and none that was acknowledged is missing.
+//! purges and limits. Afterwards the stream is what it was after some operation, and none that was acknowledged is missing.
 
 use super::{
     OnPanic,
@@ -85,11 +85,6 @@ fn change(stream: &Arc<Stream>, number: u64, acknowledged: &Arc<AtomicUsize>) {
             stream.apply_with(Batch { expect_progress: None, steps }, move |outcome| {
                 told(outcome.map(|outcome| assert!(outcome.refused.is_none())));
             });
-        }
-        4 => {
-            let last = stream.core().last_sequence;
-            let sequences = [1, 2, 5].map(|back| last.saturating_sub(back + random.below(4)));
-            stream.release_with(&sequences, told);
         }
         choice => {
             let rollup = match choice {
