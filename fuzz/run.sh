@@ -2,7 +2,8 @@
 # Builds all fuzz targets once and runs each, or those that are named, for so many seconds: fuzz/run.sh SECONDS [TARGET...]
 #
 # As many run at a time as there are processors, or HEADWATER_FUZZ_JOBS. A finding ends the run: what was found is printed, and the
-# command that replays it. HEADWATER_FUZZ_SANITIZER=address needs RUSTC_BOOTSTRAP=1 or a nightly toolchain.
+# command that replays it. HEADWATER_FUZZ_SEED=N makes each target try the same inputs in every run, as far as the time
+# goes; without it, each run tries others. HEADWATER_FUZZ_SANITIZER=address needs RUSTC_BOOTSTRAP=1 or a nightly toolchain.
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
@@ -12,6 +13,7 @@ if [ "${#targets[@]}" -eq 0 ]; then
   mapfile -t targets < <(cd fuzz_targets && ls ./*.rs | sed 's|^./||; s|[.]rs$||')
 fi
 sanitizer=${HEADWATER_FUZZ_SANITIZER:-none}
+seed=${HEADWATER_FUZZ_SEED:-0} # 0: one of libFuzzer's choice
 binaries=${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/release
 
 # The lock file is the one that is committed.
@@ -43,8 +45,8 @@ run() {
     [ -d "$folder" ] && inputs+=("$folder")
   done
   # shellcheck disable=SC2046
-  if ! "$binaries/$target" "corpus/$target" "${inputs[@]}" $(options "$target") -max_total_time="$seconds" -timeout=10 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="artifacts/$target/" >"$log" 2>&1; then
+  if ! "$binaries/$target" "corpus/$target" "${inputs[@]}" $(options "$target") -seed="$seed" -max_total_time="$seconds" \
+    -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="artifacts/$target/" >"$log" 2>&1; then
     found=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
     {
       printf '\n%s: a finding\n' "$target"
@@ -61,7 +63,7 @@ run() {
   ' "$log" | tee "artifacts/summary/$target"
 }
 export -f run options
-export seconds sanitizer binaries
+export seconds sanitizer seed binaries
 
 header=$(printf '%-24s %12s %10s %10s %8s' target executions a-second features corpus)
 printf '%s\n' "$header"

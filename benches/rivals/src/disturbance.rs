@@ -1,11 +1,13 @@
 //! Other work on the machine while something is measured, and waiting for it to end.
 //!
-//! Other work is what the processors did less what this program's processes did, in processors: 0.5 is half of one. What the
-//! kernel does for a measurement on threads of its own counts as other work, so a little is always seen.
+//! Other work is what the processors did less what this program's processes and the kernel's own threads did, in
+//! processors: 0.5 is half of one. The kernel's threads carry out direct writes of a measurement, which would else be taken
+//! for other work.
 //! Not here: what is measured (`runner`).
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +18,8 @@ const OTHER_MAX: f64 = 0.3;
 const LOOK: Duration = Duration::from_millis(250);
 /// Ticks of the clock that processor time is told in: `USER_HZ`.
 const TICKS_PER_S: f64 = 100.0;
+/// The parent of the kernel's threads, `kthreadd`.
+const KERNEL_PARENT: &str = "2";
 /// A shorter measurement cannot be judged by ticks.
 const JUDGED_MIN: Duration = Duration::from_millis(200);
 
@@ -75,16 +79,21 @@ struct Watch {
     begun: Instant,
     all: u64,
     own: u64,
+    kernel: HashMap<u32, u64>,
 }
 
 impl Watch {
     fn start() -> Result<Self> {
-        Ok(Self { begun: Instant::now(), all: all_ticks()?, own: own_ticks()? })
+        Ok(Self { begun: Instant::now(), all: all_ticks()?, own: own_ticks()?, kernel: kernel_ticks()? })
     }
 
     fn other(&self) -> Result<f64> {
         let (all, own) = (all_ticks()? - self.all, own_ticks()? - self.own);
-        Ok(all.saturating_sub(own) as f64 / TICKS_PER_S / self.begun.elapsed().as_secs_f64())
+        let before = |thread| self.kernel.get(thread).copied().unwrap_or(0);
+        let kernel = kernel_ticks()?;
+        let kernel = kernel.iter().map(|(thread, now)| now.saturating_sub(before(thread)));
+        let other = all.saturating_sub(own + kernel.sum::<u64>());
+        Ok(other as f64 / TICKS_PER_S / self.begun.elapsed().as_secs_f64())
     }
 }
 
@@ -103,9 +112,28 @@ fn all_ticks() -> Result<u64> {
 /// What this process and its ended children did.
 fn own_ticks() -> Result<u64> {
     let text = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = text.rsplit_once(") ").context("no name in /proc/self/stat")?;
-    // After the name: state, and the fields from 4 on. User and system time are 14 to 17.
-    sum(fields.split(' ').skip(11).take(4))
+    // User and system time, of the process and of ended children.
+    sum(stat_fields(&text)?.skip(11).take(4))
+}
+
+/// What each thread of the kernel's did.
+fn kernel_ticks() -> Result<HashMap<u32, u64>> {
+    let mut ticks = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(process) = entry?.file_name().to_string_lossy().parse() else { continue };
+        // One that has ended since is not there.
+        let Ok(text) = fs::read_to_string(format!("/proc/{process}/stat")) else { continue };
+        if stat_fields(&text)?.nth(1) == Some(KERNEL_PARENT) {
+            ticks.insert(process, sum(stat_fields(&text)?.skip(11).take(2))?);
+        }
+    }
+    Ok(ticks)
+}
+
+/// The fields of a `stat` file of a process after its name: its state, its parent, and so on. Times are from the twelfth.
+fn stat_fields(text: &str) -> Result<impl Iterator<Item = &str>> {
+    let (_, fields) = text.rsplit_once(") ").context("no name in a stat file")?;
+    Ok(fields.split(' '))
 }
 
 #[cfg(test)]

@@ -195,6 +195,8 @@ impl Transform {
             Part::Left { token: position, length } => {
                 let text = token(position);
                 let end = inside(text, *length).map_or(text.len(), |at| boundary(text, at));
+                // A first character longer than that stays whole: nothing would be left of the token.
+                let end = end.max(text.chars().next().map_or(0, char::len_utf8));
                 out.push_str(text.get(..end).unwrap_or(text));
             }
             Part::Right { token: position, length } => {

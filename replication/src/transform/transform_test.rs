@@ -90,6 +90,7 @@ fn results() {
         ("*", "{{right(1,2)}}", "abc", Some("bc")),
         ("*", "{{right(1,9)}}", "abc", Some("abc")),
         ("*", "{{left(1,2)}}", "aéb", Some("a")),
+        ("*", "a.{{left(1,2)}}", "䜄b", Some("a.䜄")),
         ("*", "{{splitfromleft(1,1)}}", "éa", Some("éa")),
         ("*", "{{random(1)}}", "x", Some("0")),
     ] {
