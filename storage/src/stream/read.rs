@@ -16,6 +16,8 @@ use std::collections::HashSet;
 
 /// Messages looked at one by one before the index is asked where the next match is.
 const SCAN_MESSAGES: usize = 256;
+/// The index is asked at once for so many literal subjects: a look at each costs less than one message looked at.
+const LITERALS_MAX: usize = 4;
 
 /// Which subjects a reader wants.
 #[derive(Clone, Debug)]
@@ -41,6 +43,12 @@ impl Filter {
             Self::Subjects(filters) => std::str::from_utf8(text)
                 .is_ok_and(|text| filters.iter().any(|filter| subject::matches(filter, text))),
         }
+    }
+
+    /// Whether it names a few subjects.
+    fn is_literal(&self) -> bool {
+        matches!(self, Self::Subjects(filters) if filters.len() <= LITERALS_MAX
+            && !filters.iter().any(|filter| subject::has_wildcard(filter)))
     }
 
     /// Visits every subject that matches, once.
@@ -76,17 +84,16 @@ impl Core {
         if matches!(filter, Filter::All) {
             return entries.iter_from(from).next().and_then(held);
         }
-        let mut looked_at = None;
-        for (count, (at, entry)) in entries.iter_from(from).enumerate() {
-            if count == SCAN_MESSAGES {
-                looked_at = Some(at).filter(|at| *at <= committed);
-                break;
+        let mut looked_at = from;
+        if !filter.is_literal() {
+            let mut messages = entries.iter_from(from);
+            for (at, entry) in messages.by_ref().take(SCAN_MESSAGES) {
+                if filter.matches(self.contents.subjects.subject(entry.subject)) {
+                    return held((at, entry));
+                }
             }
-            if filter.matches(self.contents.subjects.subject(entry.subject)) {
-                return held((at, entry));
-            }
+            looked_at = messages.next().filter(|(at, _)| *at <= committed)?.0;
         }
-        let looked_at = looked_at?;
         let mut next = None;
         filter.visit(&self.contents, &mut |id| {
             let sequences = self.contents.subjects.sequences(id);
@@ -170,7 +177,7 @@ impl Core {
 /// Reads messages in rising order, each frame once.
 struct FrameReader {
     log: LogRef,
-    frame: Option<std::iter::Peekable<Records>>,
+    frame: Option<Records>,
 }
 
 impl FrameReader {
@@ -184,30 +191,23 @@ impl FrameReader {
             return Ok(Some(found));
         }
         let Some(frame) = self.log.frame_for_sequence(sequence)? else { return Ok(None) };
-        let mut records = Records::of(&frame);
-        records.seek(sequence);
-        self.frame = Some(records.peekable());
+        self.frame = Some(Records::of(&frame));
         self.in_frame(sequence)
     }
 
     fn in_frame(&mut self, sequence: u64) -> Result<Option<StoredMessage>> {
         let Some(records) = &mut self.frame else { return Ok(None) };
-        while let Some(record) = records.peek() {
-            match record {
-                Ok(Record::Message(message)) if message.sequence > sequence => return Ok(None),
-                Ok(Record::Message(message)) if message.sequence == sequence => {
-                    let found = message.clone();
-                    records.next();
-                    return Ok(Some(found));
-                }
-                Ok(_) => drop(records.next()),
-                Err(what) => {
-                    let place = format!("frame of sequence {sequence}");
-                    return Err(Error::Damaged { place, what: (*what).to_owned() });
-                }
-            }
+        if !records.seek(sequence) {
+            return Ok(None);
         }
-        Ok(None)
+        match records.next() {
+            Some(Ok(Record::Message(message))) => Ok(Some(message)),
+            Some(Err(what)) => {
+                let place = format!("frame of sequence {sequence}");
+                Err(Error::Damaged { place, what: what.to_owned() })
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -204,6 +204,8 @@ pub(crate) struct Mark {
 /// The records of a frame, in order. What is wrong with the bytes, once, otherwise.
 pub(crate) struct Records {
     bytes: Bytes,
+    /// Where the next record begins.
+    at: usize,
     due: u64,
     left: u32,
 }
@@ -211,95 +213,153 @@ pub(crate) struct Records {
 impl Records {
     /// Of a frame.
     pub(crate) fn of(frame: &FrameBody) -> Self {
-        Self { bytes: frame.records.clone(), due: frame.base_sequence, left: frame.count }
+        let bytes = frame.records.clone();
+        Self { bytes, at: 0, due: frame.base_sequence, left: frame.count }
     }
 
     /// Bytes of the records that are left.
     pub(crate) fn left_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.at
     }
 
-    /// Passes over records until the next one is the message with this sequence, or one behind it.
-    pub(crate) fn seek(&mut self, sequence: u64) {
+    /// Passes over records until the next one is the message with this sequence, or one behind it. False where it is not
+    /// that message; what is wrong with the bytes, `next` tells.
+    pub(crate) fn seek(&mut self, sequence: u64) -> bool {
         while self.left > 0 {
-            let Some((start, len)) = record_at(&self.bytes) else { return };
-            let Some(body) = self.bytes.get(start..start + len) else { return };
-            let due = match body.split_first() {
-                Some((&KIND_MESSAGE, fields)) => {
-                    let Some((skipped, _)) = fields.get(8..).and_then(read_number) else { return };
+            let mut rest = Fields { bytes: &self.bytes, at: self.at, end: self.bytes.len() };
+            let Ok(mut body) = rest.text(limits::FRAME_BYTES_MAX) else { return true };
+            let due = match body.byte() {
+                Some(KIND_MESSAGE) => {
+                    let skipped = body.take(8).and_then(|_| body.number());
+                    let Ok(skipped) = skipped else { return true };
                     let found = self.due.saturating_add(skipped);
                     if found >= sequence {
-                        return;
+                        return found == sequence;
                     }
                     found + 1
                 }
-                Some((&KIND_REMOVE | &KIND_PROGRESS | &KIND_CONFIG, _)) => self.due,
+                Some(KIND_REMOVE | KIND_PROGRESS | KIND_CONFIG) => self.due,
                 // Rare: these move the sequence that is due.
                 _ => {
                     self.left -= 1;
-                    let _ = self.record();
+                    if self.record().is_err() {
+                        self.left = 0;
+                    }
                     continue;
                 }
             };
             self.due = due;
             self.left -= 1;
-            let _ = self.bytes.split_to(start + len);
+            self.at = rest.at;
         }
+        false
     }
 
     fn record(&mut self) -> Result<Record, &'static str> {
-        let mut body = take_text(&mut self.bytes, limits::FRAME_BYTES_MAX)?;
-        let Some(&kind) = body.first() else { return Err("record without a kind") };
-        let _ = body.split_to(1);
-        match kind {
-            KIND_MESSAGE => self.message(body),
+        let Self { bytes, at, due, left } = self;
+        let mut rest = Fields { bytes, at: *at, end: bytes.len() };
+        let mut body = rest.text(limits::FRAME_BYTES_MAX)?;
+        *at = rest.at;
+        match body.byte().ok_or("record without a kind")? {
+            KIND_MESSAGE => message(body, due),
             KIND_REMOVE => ranges(body).map(Record::Remove),
             KIND_SKIP => {
-                let through = take_sequence(&mut body)?;
-                self.due = self.due.max(through + 1);
+                let through = body.sequence()?;
+                *due = (*due).max(through + 1);
                 Ok(Record::Skip(through))
             }
             KIND_PROGRESS => {
-                let key = take_text(&mut body, usize::MAX)?;
-                let key = String::from_utf8(key.to_vec()).map_err(|_| "key is not text")?;
-                Ok(Record::Progress(key, body.to_vec()))
+                let key = body.text(usize::MAX)?.rest().to_vec();
+                let key = String::from_utf8(key).map_err(|_| "key is not text")?;
+                Ok(Record::Progress(key, body.rest().to_vec()))
             }
             KIND_STATE => {
-                let state = StateRecord::decode(&body, STRUCTURE_BYTES_MAX)?;
-                self.due = self.due.max(state.last_sequence.saturating_add(1));
+                let state = StateRecord::decode(body.rest(), STRUCTURE_BYTES_MAX)?;
+                *due = (*due).max(state.last_sequence.saturating_add(1));
                 Ok(Record::State(Box::new(state)))
             }
             KIND_CONFIG => {
-                let config = StoredConfig::decode(&body, STRUCTURE_BYTES_MAX)?;
+                let config = StoredConfig::decode(body.rest(), STRUCTURE_BYTES_MAX)?;
                 Ok(Record::Config(Box::new(config)))
             }
             KIND_VOID => {
-                let records = u32::try_from(take_number(&mut body)?).unwrap_or(u32::MAX);
+                let records = u32::try_from(body.number()?).unwrap_or(u32::MAX);
                 // The record itself was counted already.
                 let more = records.saturating_sub(1);
-                self.left = self.left.checked_sub(more).ok_or("more records than the frame has")?;
+                *left = left.checked_sub(more).ok_or("more records than the frame has")?;
                 Ok(Record::Void(records))
             }
             _ => Err("record of an unknown kind"),
         }
     }
+}
 
-    fn message(&mut self, mut body: Bytes) -> Result<Record, &'static str> {
-        let Some(time) = body.first_chunk::<8>().copied() else { return Err("message cut short") };
-        let _ = body.split_to(8);
-        let sequence = take_sequence(&mut body)?.saturating_add(self.due);
-        if sequence == 0 || sequence > NUMBER_MAX {
-            return Err("sequence out of range");
+fn message(mut body: Fields<'_>, due: &mut u64) -> Result<Record, &'static str> {
+    let time = body.take(8).map_err(|_| "message cut short")?;
+    let Some(time) = time.rest().first_chunk::<8>() else { return Err("message cut short") };
+    let time = Timestamp(i64::from_le_bytes(*time));
+    let sequence = body.sequence()?.saturating_add(*due);
+    if sequence == 0 || sequence > NUMBER_MAX {
+        return Err("sequence out of range");
+    }
+    *due = sequence + 1;
+    Ok(Record::Message(StoredMessage {
+        sequence,
+        time,
+        subject: body.text(limits::SUBJECT_BYTES_MAX)?.slice(),
+        message_id: body.text(limits::MESSAGE_ID_BYTES_MAX)?.slice(),
+        headers: body.text(limits::HEADER_BYTES_MAX)?.slice(),
+        payload: body.slice(),
+    }))
+}
+
+/// What is left of a part of a frame. A share of the memory is taken only for what is given away.
+struct Fields<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..self.end).unwrap_or_default()
+    }
+
+    fn slice(&self) -> Bytes {
+        self.bytes.slice(self.at..self.end)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = self.rest().first().copied();
+        self.at += usize::from(byte.is_some());
+        byte
+    }
+
+    /// The next so many bytes.
+    fn take(&mut self, len: usize) -> Result<Self, &'static str> {
+        if len > self.end - self.at {
+            return Err("length beyond the end");
         }
-        self.due = sequence + 1;
-        Ok(Record::Message(StoredMessage {
-            sequence,
-            time: Timestamp(i64::from_le_bytes(time)),
-            subject: take_text(&mut body, limits::SUBJECT_BYTES_MAX)?,
-            message_id: take_text(&mut body, limits::MESSAGE_ID_BYTES_MAX)?,
-            headers: take_text(&mut body, limits::HEADER_BYTES_MAX)?,
-            payload: body,
-        }))
+        let part = Self { bytes: self.bytes, at: self.at, end: self.at + len };
+        self.at = part.end;
+        Ok(part)
+    }
+
+    fn number(&mut self) -> Result<u64, &'static str> {
+        let (number, len) = read_number(self.rest()).ok_or("number cut short or too large")?;
+        self.at += len;
+        Ok(number)
+    }
+
+    fn sequence(&mut self) -> Result<u64, &'static str> {
+        let sequence = self.number()?;
+        if sequence <= NUMBER_MAX { Ok(sequence) } else { Err("sequence out of range") }
+    }
+
+    /// Bytes behind their length.
+    fn text(&mut self, max: usize) -> Result<Self, &'static str> {
+        let len = usize::try_from(self.number()?).map_err(|_| "length out of range")?;
+        if len > max { Err("length beyond the end") } else { self.take(len) }
     }
 }
 
@@ -330,12 +390,12 @@ pub(crate) fn message_sequences(frame: &FrameBody) -> SequenceSet {
     sequences
 }
 
-fn ranges(mut body: Bytes) -> Result<Ranges, &'static str> {
+fn ranges(mut body: Fields<'_>) -> Result<Ranges, &'static str> {
     let mut ranges = Ranges::new();
     let mut before = 0_u64;
-    while !body.is_empty() {
-        let first = take_sequence(&mut body)?.saturating_add(before);
-        let last = take_sequence(&mut body)?.saturating_add(first);
+    while !body.rest().is_empty() {
+        let first = body.sequence()?.saturating_add(before);
+        let last = body.sequence()?.saturating_add(first);
         if last > NUMBER_MAX {
             return Err("sequence out of range");
         }
@@ -357,12 +417,6 @@ pub(crate) fn number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Where the body of the first record begins, and its length.
-fn record_at(bytes: &[u8]) -> Option<(usize, usize)> {
-    let (len, start) = read_number(bytes)?;
-    Some((start, usize::try_from(len).ok()?)).filter(|(_, len)| *len <= bytes.len())
-}
-
 /// A number and its length in bytes; `None` where it is cut short or too large.
 pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0_u64;
@@ -377,25 +431,6 @@ pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
         }
     }
     None
-}
-
-fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
-    let (number, len) = read_number(bytes).ok_or("number cut short or too large")?;
-    let _ = bytes.split_to(len);
-    Ok(number)
-}
-
-fn take_sequence(bytes: &mut Bytes) -> Result<u64, &'static str> {
-    let sequence = take_number(bytes)?;
-    if sequence <= NUMBER_MAX { Ok(sequence) } else { Err("sequence out of range") }
-}
-
-fn take_text(bytes: &mut Bytes, max: usize) -> Result<Bytes, &'static str> {
-    let len = usize::try_from(take_number(bytes)?).map_err(|_| "length out of range")?;
-    if len > max || len > bytes.len() {
-        return Err("length beyond the end");
-    }
-    Ok(bytes.split_to(len))
 }
 
 #[cfg(test)]
@@ -442,12 +477,12 @@ mod tests {
         assert_eq!((key.as_str(), &value[..]), ("key", &b"value"[..]));
         for (sought, expected) in [(1, 7), (7, 7), (8, 400), (400, 400)] {
             let mut records = Records::of(&frame(&encoder, 7));
-            records.seek(sought);
+            assert_eq!(records.seek(sought), sought == expected);
             let Some(Ok(Record::Message(found))) = records.next() else { panic!("{sought}") };
             assert_eq!(found.sequence, expected);
         }
         let mut records = Records::of(&frame(&encoder, 7));
-        records.seek(401);
+        assert!(!records.seek(401));
         assert!(records.next().is_none());
     }
 
@@ -468,9 +503,7 @@ mod tests {
             let mut bytes = Vec::new();
             number(&mut bytes, value);
             prop_assert_eq!(bytes.len(), number_len(value));
-            let mut bytes = Bytes::from(bytes);
-            prop_assert_eq!(take_number(&mut bytes), Ok(value));
-            prop_assert!(bytes.is_empty());
+            prop_assert_eq!(read_number(&bytes), Some((value, bytes.len())));
         }
     }
 }
