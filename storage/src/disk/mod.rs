@@ -21,6 +21,8 @@ mod simulated_io;
 mod simulated_names;
 #[cfg(target_os = "linux")]
 mod uring;
+#[cfg(target_os = "linux")]
+mod writeback;
 
 pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
 pub(crate) use overlay::OverlayDisk;
@@ -32,7 +34,7 @@ pub(crate) use simulated_file::Random;
 
 use crate::{Error, Result, volume::DiskMethod};
 use bytes::Bytes;
-use std::{fmt::Debug, io, path::Path, sync::Arc};
+use std::{fmt::Debug, io, ops::Range, path::Path, sync::Arc};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,8 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn truncate(&self, len: u64) -> io::Result<()>;
     /// Reserves space without a change of length. Succeeds where the file system does not know how.
     fn preallocate(&self, offset: u64, len: u64) -> io::Result<()>;
+    /// Hands what was written there to the disk without waiting for it: no more than a hint. Promises nothing.
+    fn start_writeback(&self, _range: Range<u64>) {}
     /// The content as memory. The file is never written or truncated again by the engine.
     fn map(&self) -> io::Result<Bytes>;
     /// Writes all of `bytes` and makes them durable. Never to be called again after it failed.

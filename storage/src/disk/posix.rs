@@ -228,6 +228,11 @@ impl DiskFile for PosixFile {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn start_writeback(&self, range: std::ops::Range<u64>) {
+        super::writeback::start(&self.file, range);
+    }
+
     #[cfg(not(target_os = "linux"))]
     fn preallocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
         Ok(())

@@ -127,6 +127,7 @@ impl Checkpointer {
                 }
                 Err(RecvTimeoutError::Timeout) => self.run_logged(),
                 Ok(CheckpointCommand::Interval) => {}
+                Ok(CheckpointCommand::WriteBack(file, range)) => file.start_writeback(range),
                 Ok(CheckpointCommand::Remove) => {
                     if let Err(error) = self.remove_given_up() {
                         tracing::warn!(%error, "segments stay until the volume is opened again");

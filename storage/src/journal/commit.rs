@@ -226,7 +226,7 @@ impl Committer {
                 Error::ReadOnly(format!("sync of {}: {error}", writing.segment().path().display()))
             })?;
         }
-        self.shared.progress().dirty.insert(id, file);
+        self.shared.progress().dirty.insert(id, Arc::clone(&file));
         let entry = EntryHeader {
             segment: id,
             offset: end.offset,
@@ -237,7 +237,11 @@ impl Committer {
         let groups = frame.header.groups;
         let written = writing.advance(frame, opens);
         let end = writing.end();
+        let hand_over = writing.hand_over().filter(|_| !self.shared.manual);
         drop(writing);
+        if let Some(range) = hand_over {
+            let _ = self.shared.checkpoint_commands.send(CheckpointCommand::WriteBack(file, range));
+        }
         if !synced {
             if let Some(known) = self.shared.progress().ends.get_mut(&log.id) {
                 *known = end;
@@ -351,14 +355,11 @@ impl Committer {
         }
     }
 
+    /// Keeps the memory, also of a round that had to grow for a large frame: fresh pages cost more than copying into them.
     fn recycle(&mut self, buffer: AlignedBuffer) {
-        if self.pool.len() <= ROUNDS_IN_FLIGHT_MAX && buffer.capacity() == self.pooled_bytes() {
+        if self.pool.len() <= ROUNDS_IN_FLIGHT_MAX {
             self.pool.push(buffer);
         }
-    }
-
-    fn pooled_bytes(&self) -> usize {
-        self.round_bytes.next_multiple_of(crate::disk::ALIGNMENT)
     }
 
     /// Tells owners of logs that failed, once nothing of them is under way; all of them where the store has failed.

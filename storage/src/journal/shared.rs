@@ -19,6 +19,7 @@ use crossbeam_channel::Sender;
 use std::{
     collections::BTreeMap,
     fmt,
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -48,6 +49,8 @@ pub(crate) enum CheckpointCommand {
     Wanted,
     /// A log wants its file synced at an interval: look at the clock again.
     Interval,
+    /// Hand these bytes of a segment to the disk: a checkpoint that finds much to write holds up the journal's writes.
+    WriteBack(Arc<dyn DiskFile>, Range<u64>),
     /// Unlink the segments that were given up.
     Remove,
     /// End.

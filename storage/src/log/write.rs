@@ -16,10 +16,14 @@ use crate::{
     segment::{FramePlace, SegmentFile, SegmentFrames},
     stream::config::Compression,
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Records shorter than this are not worth compressing, in bytes.
 const COMPRESS_BYTES_MIN: usize = 256;
+
+/// Bytes of a segment that the disk is handed at a time. With less, its writes get in the way of lone appends; with more,
+/// of everybody.
+const HAND_OVER_BYTES: u64 = 512 * 1024;
 
 /// Groups that are collected for one frame.
 #[derive(Debug)]
@@ -122,12 +126,14 @@ pub(crate) struct Writing {
     segment: Arc<SegmentFile>,
     offset: u64,
     position: Position,
+    /// The disk has been handed what is before this offset.
+    handed_over: u64,
 }
 
 impl Writing {
     /// Goes on at the end of a log.
     pub(crate) fn new(segment: Arc<SegmentFile>, offset: u64, position: Position) -> Self {
-        Self { segment, offset, position }
+        Self { segment, offset, position, handed_over: offset }
     }
 
     /// What is written.
@@ -160,7 +166,18 @@ impl Writing {
         let file = Arc::new(SegmentFile::create(disk, &header)?);
         self.segment = Arc::clone(&file);
         self.offset = SEGMENT_HEADER_BYTES as u64;
+        self.handed_over = 0;
         Ok(SegmentFrames::new(file, header.base_position, header.base_sequence))
+    }
+
+    /// The bytes that the disk should be handed now, where there are enough.
+    pub(crate) fn hand_over(&mut self) -> Option<Range<u64>> {
+        let range = self.handed_over..self.offset;
+        let is_due = range.end - range.start >= HAND_OVER_BYTES;
+        is_due.then(|| {
+            self.handed_over = self.offset;
+            range
+        })
     }
 
     /// The frame was written at the end.
