@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::tenant::Tenant;
 use headwater_replication::progress::{MIRROR_KEY, Progress, source_key};
 use headwater_storage::{Stream, subject};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -21,10 +21,8 @@ const COPIES_PAUSE: Duration = Duration::from_millis(250);
 
 /// See the top of the file.
 pub(crate) struct Keeper {
-    tenant: Weak<Tenant>,
-    entry: Weak<Entry>,
+    rule: Rule,
     stream: Arc<Stream>,
-    is_queue: bool,
     asked: Arc<Notify>,
     task: tokio::task::AbortHandle,
 }
@@ -37,7 +35,7 @@ impl Drop for Keeper {
 
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeper").field("is_queue", &self.is_queue).finish_non_exhaustive()
+        f.debug_struct("Keeper").field("is_queue", &self.rule.is_queue).finish_non_exhaustive()
     }
 }
 
@@ -47,6 +45,21 @@ struct Rule {
     tenant: Weak<Tenant>,
     entry: Weak<Entry>,
     is_queue: bool,
+    copiers: Arc<Mutex<Copiers>>,
+}
+
+/// The streams that copy this one, as long as no configuration changes.
+#[derive(Default)]
+struct Copiers {
+    configured: Option<u64>,
+    all: Vec<Copier>,
+}
+
+/// A stream that copies another one, and under which key it stores how far it is.
+struct Copier {
+    entry: Weak<Entry>,
+    origin: Arc<OriginConfig>,
+    key: String,
 }
 
 impl Keeper {
@@ -58,11 +71,15 @@ impl Keeper {
             Retention::Workqueue => true,
         };
         let asked = Arc::new(Notify::new());
-        let rule = Rule { tenant: Arc::downgrade(tenant), entry: Arc::downgrade(entry), is_queue };
+        let rule = Rule {
+            tenant: Arc::downgrade(tenant),
+            entry: Arc::downgrade(entry),
+            is_queue,
+            copiers: Arc::default(),
+        };
         let stream = entry.stream.clone();
         let task = tenant.context.runtime.spawn(run(rule.clone(), stream.clone(), asked.clone()));
-        let (task, Rule { tenant, entry, .. }) = (task.abort_handle(), rule);
-        Some(Arc::new(Self { tenant, entry, stream, is_queue, asked, task }))
+        Some(Arc::new(Self { rule, stream, asked, task: task.abort_handle() }))
     }
     /// Somebody may need less than before.
     pub(crate) fn look_again(&self) {
@@ -71,10 +88,8 @@ impl Keeper {
     /// A consumer is done with messages: those that nobody else needs go. `then` is told whether that is durable, perhaps
     /// on the commit thread.
     pub(crate) fn settled(&self, sequences: &[u64], then: impl FnOnce(bool) + Send + 'static) {
-        let (tenant, entry) = (self.tenant.clone(), self.entry.clone());
-        let rule = Rule { tenant, entry, is_queue: self.is_queue };
         let subjects = sequences.iter().filter_map(|at| Some((*at, self.stream.subject_of(*at)?)));
-        let released = rule.released(&subjects.collect::<Vec<_>>());
+        let released = self.rule.released(&subjects.collect::<Vec<_>>());
         self.stream.release_with(&released, move |result| {
             if let Err(error) = &result {
                 tracing::warn!(%error, "messages that nobody needs stay");
@@ -119,7 +134,7 @@ impl Rule {
             return Vec::new();
         };
         let consumers = entry.consumers.all();
-        let copies = copies(&tenant, &entry);
+        let copies = self.copies(&tenant, &entry);
         let is_released = |(sequence, subject): &&(u64, String)| {
             let of_consumers = consumers.iter().map(|each| each.needs(*sequence, subject));
             let of_copies = copies.iter().map(|copy| copy.needs(*sequence, subject));
@@ -134,9 +149,28 @@ impl Rule {
         };
         messages.iter().filter(is_released).map(|(sequence, _)| *sequence).collect()
     }
+    /// What copies the stream, and how far each is.
+    fn copies(&self, tenant: &Tenant, entry: &Entry) -> Vec<Copy> {
+        let configured = tenant.configured();
+        let mut known = self.copiers.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.configured != Some(configured) {
+            *known = Copiers { configured: Some(configured), all: copiers(tenant, entry) };
+        }
+        let incarnation = entry.stream.incarnation();
+        let copy = |copier: &Copier| {
+            let stored = copier.entry.upgrade()?.stream.progress(&copier.key);
+            let progress = stored.and_then(|bytes| Progress::decode(&copier.key, &bytes).ok());
+            // Of another creation of the stream it says nothing of this one.
+            let progress =
+                progress.filter(|progress| progress.identity.incarnation == Some(incarnation));
+            let through = progress.map_or(0, |progress| progress.sequence);
+            Some(Copy { origin: copier.origin.clone(), through })
+        };
+        known.all.iter().filter_map(copy).collect()
+    }
     fn has_copies(&self) -> bool {
         match (self.tenant.upgrade(), self.entry.upgrade()) {
-            (Some(tenant), Some(entry)) => !copies(&tenant, &entry).is_empty(),
+            (Some(tenant), Some(entry)) => !self.copies(&tenant, &entry).is_empty(),
             _ => false,
         }
     }
@@ -144,14 +178,14 @@ impl Rule {
 
 /// A stream that copies another one, and how far it is.
 struct Copy {
-    origin: OriginConfig,
+    origin: Arc<OriginConfig>,
     /// Everything up to here is durable there, or not wanted.
     through: u64,
 }
 
 impl Copy {
     fn needs(&self, sequence: u64, of: &str) -> Option<bool> {
-        let OriginConfig { filter_subject, subject_transforms, .. } = &self.origin;
+        let OriginConfig { filter_subject, subject_transforms, .. } = &*self.origin;
         let is_matching = match (filter_subject.is_empty(), subject_transforms.is_empty()) {
             (true, true) => true,
             (false, _) => subject::matches(filter_subject, of),
@@ -161,26 +195,17 @@ impl Copy {
     }
 }
 
-/// What copies a stream.
-fn copies(tenant: &Tenant, entry: &Entry) -> Vec<Copy> {
+/// The streams that copy a stream.
+fn copiers(tenant: &Tenant, entry: &Entry) -> Vec<Copier> {
     let name = entry.config().name.clone();
     let mut found = Vec::new();
     for other in tenant.entries() {
         let config = other.config();
         let mirror = config.mirror.iter().map(|origin| (origin, MIRROR_KEY.to_owned()));
         let sources = config.sources.iter().map(|each| (each, source_key(&each.index_name())));
-        for (origin, key) in mirror.chain(sources) {
-            if origin.name != name {
-                continue;
-            }
-            let progress = other.stream.progress(&key);
-            let progress = progress.and_then(|bytes| Progress::decode(&key, &bytes).ok());
-            // Of another creation of the stream it says nothing of this one.
-            let progress = progress.filter(|progress| {
-                progress.identity.incarnation == Some(entry.stream.incarnation())
-            });
-            let through = progress.map_or(0, |progress| progress.sequence);
-            found.push(Copy { origin: origin.clone(), through });
+        for (origin, key) in mirror.chain(sources).filter(|(origin, _)| origin.name == name) {
+            let (entry, origin) = (Arc::downgrade(&other), Arc::new(origin.clone()));
+            found.push(Copier { entry, origin, key });
         }
     }
     found

@@ -79,6 +79,7 @@ pub(crate) async fn update<T>(
     updated.map_err(|error| ApiError::of_storage(&error, UPDATE_FAILED))?;
     let is_kept_otherwise = old.retention != config.retention;
     entry.set_config(Arc::new(config));
+    tenant.note_configured();
     if is_kept_otherwise {
         entry.keep(tenant);
     }

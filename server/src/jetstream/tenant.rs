@@ -28,6 +28,7 @@ pub(crate) struct Tenant {
     /// Requests answered with an error.
     pub(crate) errors: AtomicU64,
     streams: RwLock<BTreeMap<String, Arc<Entry>>>,
+    configured: AtomicU64,
     changes: watch::Sender<u64>,
     api: Mutex<Option<InternalSubscription>>,
 }
@@ -59,6 +60,7 @@ impl Tenant {
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             streams: RwLock::default(),
+            configured: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             api: Mutex::default(),
         });
@@ -94,12 +96,22 @@ impl Tenant {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         streams.insert(name.to_owned(), entry);
         drop(streams);
+        self.note_configured();
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
     /// Takes a stream out, and tells those who copy it.
     pub(crate) fn remove(&self, name: &str) {
         self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.note_configured();
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+    /// A stream is there, or has another configuration, or is gone.
+    pub(crate) fn note_configured(&self) {
+        self.configured.fetch_add(1, Ordering::AcqRel);
+    }
+    /// How often that was: what is known of all configurations holds as long as this number stays.
+    pub(crate) fn configured(&self) -> u64 {
+        self.configured.load(Ordering::Acquire)
     }
     /// Counts an answered request.
     pub(crate) fn count(&self, is_error: bool) {
