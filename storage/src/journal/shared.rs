@@ -29,6 +29,9 @@ use std::{
 /// Bytes of all logs together that may wait for the commit thread.
 const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// So many logs are known before those that were dropped are looked for.
+const SWEEP_LOGS_MIN: usize = 64;
+
 /// What the commit thread is told.
 pub(crate) enum Command {
     /// The log has open frames; it is told once until they are taken.
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     progress: Mutex<Progress>,
     logs: Mutex<BTreeMap<LogId, Weak<FileLog>>>,
     log_count: AtomicUsize,
+    sweep_logs_at: AtomicUsize,
     failure: OnceLock<Error>,
     closed: AtomicBool,
     waiting_bytes: AtomicUsize,
@@ -111,6 +115,7 @@ impl Shared {
             progress: Mutex::new(progress),
             logs: Mutex::default(),
             log_count: AtomicUsize::new(0),
+            sweep_logs_at: AtomicUsize::new(SWEEP_LOGS_MIN),
             failure: OnceLock::new(),
             closed: AtomicBool::new(false),
             waiting_bytes: AtomicUsize::new(0),
@@ -137,7 +142,7 @@ impl Shared {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs that are open, those that were dropped since the last opening of one included.
+    /// Logs that are open, and some that were dropped; at most as many again, and a few.
     pub(crate) fn log_count(&self) -> usize {
         self.log_count.load(Ordering::Relaxed)
     }
@@ -145,7 +150,11 @@ impl Shared {
     /// Puts a log among those that are told of failures.
     pub(crate) fn register(&self, log: &Arc<FileLog>) {
         let mut logs = self.logs();
-        logs.retain(|_, log| log.strong_count() > 0);
+        // Not with each: many logs are opened one after the other.
+        if logs.len() >= self.sweep_logs_at.load(Ordering::Relaxed) {
+            logs.retain(|_, log| log.strong_count() > 0);
+            self.sweep_logs_at.store((2 * logs.len()).max(SWEEP_LOGS_MIN), Ordering::Relaxed);
+        }
         logs.insert(log.id, Arc::downgrade(log));
         self.log_count.store(logs.len(), Ordering::Relaxed);
     }

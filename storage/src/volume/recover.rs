@@ -10,7 +10,11 @@ use crate::{
     log::LogId,
     stream::{environment::Environment, log_options, replay::Rebuild, stored::StoredConfig},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Opens all streams there are.
 pub(super) fn open_streams(
@@ -19,8 +23,19 @@ pub(super) fn open_streams(
     report: &mut RecoveryReport,
 ) -> Result<BTreeMap<String, Named>> {
     let mut names = BTreeMap::new();
+    let logs: HashSet<_> = environment.store.list_logs()?.into_iter().collect();
     for stored in environment.catalogue.streams() {
-        let named = open_known(environment, &stored, catalogue_is_whole, report);
+        let id = LogId(stored.incarnation().0);
+        let named = match logs.contains(&id) {
+            true => open_known(environment, &stored, catalogue_is_whole, report),
+            false => {
+                let place = format!("{:032x}", id.0);
+                let what = "the directory of the stream's log is missing".into();
+                let name = stored.name().to_owned();
+                report.unreadable_streams.push((name, Error::Damaged { place, what }));
+                Named::Unreadable(id)
+            }
+        };
         names.insert(stored.name().to_owned(), named);
     }
     take_up_strays(environment, &mut names, report)?;
@@ -52,9 +67,6 @@ fn open_known(
 /// The configuration that an undamaged log has, where it is not the one given.
 fn config_in_log(environment: &Arc<Environment>, stored: &StoredConfig) -> Option<StoredConfig> {
     let id = LogId(stored.incarnation().0);
-    if !environment.store.list_logs().is_ok_and(|logs| logs.contains(&id)) {
-        return None;
-    }
     let options = log_options(&stored.config(), environment.sync, environment.segment_bytes);
     let mut rebuild = Rebuild::new(Duration::ZERO, environment.now());
     let log = environment.store.open_log(id, options, &mut |event| rebuild.event(event)).ok()?;
@@ -84,15 +96,7 @@ fn open_stream(
     let mut rebuild = Rebuild::new(config.dedup_window, now);
     let options = log_options(&config, environment.sync, environment.segment_bytes);
     let id = LogId(stored.incarnation().0);
-    let there = environment.store.list_logs().map(|logs| logs.contains(&id));
-    let opened = match there {
-        Ok(true) => environment.store.open_log(id, options, &mut |event| rebuild.event(event)),
-        Ok(false) => Err(Error::Damaged {
-            place: format!("{:032x}", id.0),
-            what: "the directory of the stream's log is missing".into(),
-        }),
-        Err(error) => Err(error),
-    };
+    let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
     let is_noted = rebuild.config().is_none_or(|noted| noted == stored);
     let damage = rebuild.damage();
     report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
@@ -123,7 +127,7 @@ fn take_up_strays(
     names: &mut BTreeMap<String, Named>,
     report: &mut RecoveryReport,
 ) -> Result<()> {
-    let known: Vec<LogId> =
+    let known: HashSet<LogId> =
         environment.catalogue.streams().iter().map(|s| LogId(s.incarnation().0)).collect();
     for id in environment.store.list_logs()? {
         if id == CATALOGUE_LOG || known.contains(&id) {
