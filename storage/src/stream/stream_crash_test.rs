@@ -1,5 +1,5 @@
 //! Streams on the simulated disk: the power goes off at every write and sync of a workload of appends, copies, deletes,
-//! purges and limits. Afterwards the stream is what it was after some operation, and none that was acknowledged is missing.
+//! purges, releases and limits. Afterwards the stream is what it was after some operation, and none that was acknowledged is missing.
 
 use super::{
     OnPanic,
@@ -15,7 +15,7 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -60,18 +60,45 @@ fn config(random: &mut Random) -> StreamConfig {
     }
 }
 
+/// How many changes are acknowledged, up to the first one that was refused.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    count: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Acknowledged {
+    /// Takes an answer in. After a failure only a change of nothing is acknowledged, and it says nothing of the one that
+    /// failed before it.
+    fn answer(&self, result: &crate::Result<()>, may_change_nothing: bool) {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        } else if self.failed.load(Ordering::Relaxed) {
+            assert!(may_change_nothing, "a change is acknowledged after one that failed");
+        } else {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
 /// One change, by a number: the same number makes the same change of the same stream.
-fn change(stream: &Arc<Stream>, number: u64, acknowledged: &Arc<AtomicUsize>) {
+fn change(stream: &Arc<Stream>, number: u64, acknowledged: &Arc<Acknowledged>) {
     let mut random = Random::new(number);
     let subject = format!("a.{}", random.below(5));
     let payload = vec![number as u8; random.below(300) as usize];
-    let count = Arc::clone(acknowledged);
-    let told = move |result: crate::Result<()>| {
-        if result.is_ok() {
-            count.fetch_add(1, Ordering::Relaxed);
+    let acknowledged = Arc::clone(acknowledged);
+    let choice = random.below(10);
+    let told = move |result: crate::Result<()>| acknowledged.answer(&result, choice == 4);
+    match choice {
+        4 => {
+            let last = stream.core().last_sequence;
+            let sequences = [1, 2, 5].map(|back| last.saturating_sub(back + random.below(4)));
+            stream.release_with(&sequences, told);
         }
-    };
-    match random.below(10) {
         0 => {
             let through = stream.core().last_sequence + random.below(3);
             let copy = Item::Copy {
@@ -112,7 +139,7 @@ impl Life<'_> {
     fn history(&self, config: &StreamConfig, count: u64) -> crate::Result<Vec<Seen>> {
         let volume = open(self.disk, self.clock)?;
         let stream = now(volume.create_stream(config.clone()))?;
-        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let acknowledged = Arc::new(Acknowledged::default());
         let mut history = vec![seen(&stream)];
         for number in 0..count {
             change(&stream, self.seed * 1000 + number, &acknowledged);
@@ -127,7 +154,7 @@ impl Life<'_> {
     fn until_crash(&self, config: &StreamConfig, count: u64) -> Option<usize> {
         let volume = open(self.disk, self.clock).ok()?;
         let stream = now(volume.create_stream(config.clone())).ok()?;
-        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let acknowledged = Arc::new(Acknowledged::default());
         let mut random = Random::new(self.seed);
         for number in 0..count {
             change(&stream, self.seed * 1000 + number, &acknowledged);
@@ -139,7 +166,7 @@ impl Life<'_> {
             }
         }
         let _ = volume.close();
-        Some(acknowledged.load(Ordering::Relaxed))
+        Some(acknowledged.count())
     }
 }
 
