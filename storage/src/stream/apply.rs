@@ -9,6 +9,7 @@ use super::{
     append::{check_size, size},
     batch::{Batch, BatchOutcome, Item, Step},
     core::{Core, Effect, set_progress},
+    fate::Fate,
     limit::{self, Planned},
     record::Ranges,
 };
@@ -221,7 +222,7 @@ impl Core {
         planned.add(&message.subject, bytes);
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
-        self.encoder.message(sequence, time, texts);
+        self.encoder.message(sequence, time, Fate::of(&message, time), texts);
         if self.config.allow_rollup && is_rollup {
             let mut ranges = self.rolled_up(&message, sequence);
             if message.rollup == Some(Rollup::Subject) {

@@ -17,6 +17,8 @@ mod core;
 mod dedup;
 mod entries;
 pub(crate) mod environment;
+mod expiries;
+pub(crate) mod fate;
 pub(crate) mod index;
 pub(crate) mod limit;
 mod maintain;
@@ -29,7 +31,9 @@ pub(crate) mod stored;
 pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
-pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
+pub use config::{
+    Compression, DeleteMarker, Discard, Limits, StorageKind, StreamConfig, SyncPolicy,
+};
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};

@@ -6,6 +6,7 @@
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
 use super::{
+    fate::Fate,
     index::SequenceSet,
     stored::{StateRecord, StoredConfig},
 };
@@ -23,6 +24,10 @@ pub(crate) const KIND_PROGRESS: u8 = 4;
 pub(crate) const KIND_STATE: u8 = 5;
 pub(crate) const KIND_CONFIG: u8 = 6;
 pub(crate) const KIND_VOID: u8 = 7;
+pub(crate) const KIND_TIMED: u8 = 8;
+
+/// Bit of a timed message's flags: it is a delete marker.
+const FLAG_MARKER: u8 = 1;
 
 /// Bytes of a stored structure (state, configuration) that are decoded at most.
 const STRUCTURE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -55,6 +60,7 @@ pub(crate) struct StoredMessage {
     pub(crate) message_id: Bytes,
     pub(crate) headers: Bytes,
     pub(crate) payload: Bytes,
+    pub(crate) fate: Fate,
 }
 
 /// Writes records, one after the other.
@@ -107,22 +113,36 @@ impl Encoder {
         (self.count, self.messages, self.due) = (mark.count, mark.messages, mark.due);
     }
 
+    /// Adds a message as it was read.
+    pub(crate) fn again(&mut self, message: &StoredMessage) {
+        let StoredMessage { subject, message_id, headers, payload, .. } = message;
+        let texts = [&subject[..], message_id, headers, payload];
+        self.message(message.sequence, message.time, message.fate, texts);
+    }
+
     /// Adds a message.
     pub(crate) fn message(
         &mut self,
         sequence: u64,
         time: Timestamp,
+        fate: Fate,
         [subject, message_id, headers, payload]: [&[u8]; 4],
     ) {
         debug_assert!(sequence >= self.due, "sequences rise");
         let skipped = sequence - self.due;
         let texts = [subject, message_id, headers];
+        let is_timed = !fate.is_usual();
         let len = 8
+            + if is_timed { 9 } else { 0 }
             + number_len(skipped)
             + texts.iter().map(|text| number_len(text.len() as u64) + text.len()).sum::<usize>()
             + payload.len();
-        self.open(KIND_MESSAGE, len);
+        self.open(if is_timed { KIND_TIMED } else { KIND_MESSAGE }, len);
         self.bytes.extend_from_slice(&time.0.to_le_bytes());
+        if is_timed {
+            self.bytes.extend_from_slice(&fate.expires.to_le_bytes());
+            self.bytes.push(if fate.is_marker { FLAG_MARKER } else { 0 });
+        }
         number(&mut self.bytes, skipped);
         for text in texts {
             number(&mut self.bytes, text.len() as u64);
@@ -225,8 +245,10 @@ impl Records {
             let Some((start, len)) = record_at(&self.bytes) else { return };
             let Some(body) = self.bytes.get(start..start + len) else { return };
             let due = match body.split_first() {
-                Some((&KIND_MESSAGE, fields)) => {
-                    let Some((skipped, _)) = fields.get(8..).and_then(read_number) else { return };
+                Some((&kind @ (KIND_MESSAGE | KIND_TIMED), fields)) => {
+                    let start = if kind == KIND_TIMED { 17 } else { 8 };
+                    let skipped = fields.get(start..).and_then(read_number);
+                    let Some((skipped, _)) = skipped else { return };
                     let found = self.due.saturating_add(skipped);
                     if found >= sequence {
                         return;
@@ -252,7 +274,8 @@ impl Records {
         let Some(&kind) = body.first() else { return Err("record without a kind") };
         let _ = body.split_to(1);
         match kind {
-            KIND_MESSAGE => self.message(body),
+            KIND_MESSAGE => self.message(body, false),
+            KIND_TIMED => self.message(body, true),
             KIND_REMOVE => ranges(body).map(Record::Remove),
             KIND_SKIP => {
                 let through = take_sequence(&mut body)?;
@@ -284,9 +307,18 @@ impl Records {
         }
     }
 
-    fn message(&mut self, mut body: Bytes) -> Result<Record, &'static str> {
-        let Some(time) = body.first_chunk::<8>().copied() else { return Err("message cut short") };
-        let _ = body.split_to(8);
+    fn message(&mut self, mut body: Bytes, is_timed: bool) -> Result<Record, &'static str> {
+        let time = take_time(&mut body)?;
+        let mut fate = Fate::default();
+        if is_timed {
+            fate.expires = take_time(&mut body)?;
+            let Some(flags) = body.first().copied() else { return Err("message cut short") };
+            if flags & !FLAG_MARKER != 0 {
+                return Err("unknown flags of a message");
+            }
+            fate.is_marker = flags & FLAG_MARKER != 0;
+            let _ = body.split_to(1);
+        }
         let sequence = take_sequence(&mut body)?.saturating_add(self.due);
         if sequence == 0 || sequence > NUMBER_MAX {
             return Err("sequence out of range");
@@ -294,11 +326,12 @@ impl Records {
         self.due = sequence + 1;
         Ok(Record::Message(StoredMessage {
             sequence,
-            time: Timestamp(i64::from_le_bytes(time)),
+            time: Timestamp(time),
             subject: take_text(&mut body, limits::SUBJECT_BYTES_MAX)?,
             message_id: take_text(&mut body, limits::MESSAGE_ID_BYTES_MAX)?,
             headers: take_text(&mut body, limits::HEADER_BYTES_MAX)?,
             payload: body,
+            fate,
         }))
     }
 }
@@ -379,6 +412,12 @@ pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
+fn take_time(bytes: &mut Bytes) -> Result<i64, &'static str> {
+    let Some(time) = bytes.first_chunk::<8>().copied() else { return Err("message cut short") };
+    let _ = bytes.split_to(8);
+    Ok(i64::from_le_bytes(time))
+}
+
 fn take_number(bytes: &mut Bytes) -> Result<u64, &'static str> {
     let (number, len) = read_number(bytes).ok_or("number cut short or too large")?;
     let _ = bytes.split_to(len);
@@ -417,9 +456,10 @@ mod tests {
     fn records_come_back() {
         let mut encoder = Encoder::default();
         encoder.begin(7);
-        encoder.message(7, Timestamp(-5), [b"a.b", b"", b"", b"payload"]);
+        encoder.message(7, Timestamp(-5), Fate::default(), [b"a.b", b"", b"", b"payload"]);
         encoder.skip(300);
-        encoder.message(400, Timestamp(9), [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
+        let fate = Fate { expires: 77, is_marker: true };
+        encoder.message(400, Timestamp(9), fate, [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
         encoder.remove(&[(7, 7), (9, 300)]);
         encoder.progress("key", b"value");
         encoder.void(9);
@@ -438,6 +478,7 @@ mod tests {
         };
         assert_eq!((one.sequence, one.time, &one.payload[..]), (7, Timestamp(-5), &b"payload"[..]));
         assert_eq!((two.sequence, &two.message_id[..], two.payload.len()), (400, &b"id"[..], 0));
+        assert_eq!((one.fate, two.fate), (Fate::default(), fate));
         assert_eq!(&ranges[..], [(7, 7), (9, 300)]);
         assert_eq!((key.as_str(), &value[..]), ("key", &b"value"[..]));
         for (sought, expected) in [(1, 7), (7, 7), (8, 400), (400, 400)] {
