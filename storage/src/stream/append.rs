@@ -146,6 +146,11 @@ impl Core {
         now: Timestamp,
     ) -> Result<Ranges> {
         limit::over_limits(&self.config, &mut self.contents, now, &mut removed);
+        self.removed_only(removed, now)
+    }
+
+    /// Appends the record of doomed messages.
+    pub(crate) fn removed_only(&mut self, removed: Ranges, now: Timestamp) -> Result<Ranges> {
         if removed.is_empty() {
             return Ok(removed);
         }

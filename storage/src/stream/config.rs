@@ -89,7 +89,7 @@ pub struct StreamConfig {
     pub sync: Option<SyncPolicy>,
     /// Sequence of the first message ever; 0 and 1 mean 1.
     pub first_sequence: u64,
-    /// No appends, deletes or purges any more; cannot be taken back.
+    /// No appends, deletes or purges any more, and nothing goes for its age; cannot be taken back.
     pub sealed: bool,
     /// Refuse `Stream::delete`.
     pub deny_delete: bool,

@@ -450,6 +450,8 @@ impl fmt::Debug for Stream {
 #[cfg(test)]
 pub(crate) mod golden_test;
 #[cfg(test)]
+mod lifetime_test;
+#[cfg(test)]
 mod stream_crash_test;
 #[cfg(test)]
 mod stream_damage_test;

@@ -77,7 +77,7 @@ impl Core {
     pub(crate) fn expire(&mut self, now: Timestamp) -> Result<bool> {
         self.check()?;
         self.dedup.expire(now);
-        if self.config.sealed {
+        if self.is_unchanging() {
             return Ok(false);
         }
         if let Some(marker) = &self.config.delete_marker {
@@ -91,12 +91,20 @@ impl Core {
             return self.expire_with_markers(&template, now);
         }
         let over = self.lifetimes_over(now);
-        let removed = self.removed_by_limits(over, now)?;
+        let removed = match self.config.sealed {
+            true => self.removed_only(over, now)?,
+            false => self.removed_by_limits(over, now)?,
+        };
         let is_changed = !removed.is_empty();
         if is_changed {
             self.queue(Effect { removed, ..Effect::default() }, None);
         }
         Ok(is_changed)
+    }
+
+    /// Whether nothing goes by itself: in a sealed stream what has a lifetime still does, but no marker can take its place.
+    fn is_unchanging(&self) -> bool {
+        self.config.sealed && (self.config.delete_marker.is_some() || !self.config.lifetimes)
     }
 
     /// Dooms messages whose lifetime is over.
@@ -171,11 +179,12 @@ impl Core {
 
     /// When the next message is too old or its lifetime over; `None` where none will be.
     pub(crate) fn next_expiry(&mut self) -> Option<Timestamp> {
-        if self.config.sealed {
+        if self.is_unchanging() {
             return None;
         }
         let lifetime = self.contents.expiries.next_end().filter(|_| self.config.lifetimes);
-        let too_old = self.config.limits.age.and_then(|age| {
+        let age = self.config.limits.age.filter(|_| !self.config.sealed);
+        let too_old = age.and_then(|age| {
             let (_, oldest) = self.contents.oldest_mortal()?;
             let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
             Some(oldest.time.0.saturating_add(age))

@@ -1,9 +1,9 @@
 //! The headers that mean something to a stream, found in one pass. Names are compared with case, the first one wins.
 //! Not here: what they do.
 
-use super::time_to_live::TimeToLive;
 use crate::protocol::headers;
 use bytes::{Bytes, BytesMut};
+use headwater_replication::time_to_live::TimeToLive;
 
 const VERSION: &[u8] = b"NATS/1.0";
 
@@ -38,6 +38,11 @@ impl<'a> Headers<'a> {
             }
         }
         found
+    }
+
+    /// Whether the message is to expire, or never to.
+    pub(super) fn has_lifetime(&self) -> bool {
+        matches!(self.time_to_live, Some(TimeToLive::Never | TimeToLive::Seconds(_)))
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {

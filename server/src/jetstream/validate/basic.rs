@@ -26,7 +26,7 @@ pub(super) fn check(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), 
     limits(config, is_pedantic)?;
     window(config, is_pedantic)?;
     discard(config)?;
-    markers(config)?;
+    markers(config, is_pedantic)?;
     persistence(config)
 }
 
@@ -136,14 +136,28 @@ fn persistence(config: &StreamConfig) -> Result<(), ApiError> {
     Err(ApiError::config(text))
 }
 
-fn markers(config: &StreamConfig) -> Result<(), ApiError> {
-    let ttl = config.unbuilt.subject_delete_marker_ttl;
-    let text = match ttl {
+/// Markers need messages with a lifetime, and replace what is left of their subject.
+fn markers(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), ApiError> {
+    let text = match config.subject_delete_marker_ttl {
         0 => return Ok(()),
         ttl if ttl < 0 => "subject delete marker TTL must not be negative",
         ttl if ttl < SECOND => "subject delete marker TTL must be at least 1 second",
-        _ if config.mirror.is_some() => "subject delete markers forbidden on mirrors",
-        _ => return Ok(()),
+        _ => {
+            let implied = [
+                (config.allow_msg_ttl, "message TTLs are disabled"),
+                (config.allow_rollup_hdrs, "roll-ups are disabled"),
+            ];
+            let missing = implied.into_iter().find(|(is_set, _)| is_pedantic && !is_set);
+            if let Some((_, what)) = missing {
+                let text = format!("subject delete marker cannot be set if {what}");
+                return Err(ApiError::config(text));
+            }
+            if !config.allow_rollup_hdrs {
+                config.deny_purge = false;
+            }
+            (config.allow_msg_ttl, config.allow_rollup_hdrs) = (true, true);
+            return Ok(());
+        }
     };
     Err(ApiError::config(text))
 }
