@@ -2,7 +2,10 @@
 
 use crate::Timestamp;
 use bytes::Bytes;
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// A stored message. The byte fields are slices of shared frames: cloning one copies no payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct NewMessage {
     pub lifetime: Lifetime,
     /// It stands for a subject whose last message went: when it goes itself, no other marker takes its place.
     pub is_marker: bool,
+    /// Told the payload that is stored, where the stream makes it (`stream::Combine`).
+    pub combined: Option<Arc<OnceLock<Bytes>>>,
 }
 
 /// How long a message stays. Acted on by streams that say so (`StreamConfig::lifetimes`), counted from the time at which

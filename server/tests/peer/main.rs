@@ -14,6 +14,7 @@ mod answer;
 mod client;
 mod consumer_config;
 mod consumers;
+mod counters;
 mod difference;
 mod kept;
 mod retention;

@@ -49,6 +49,11 @@ impl Core {
         if message.rollup.is_some() && !self.config.allow_rollup {
             return Err(Error::RollupDenied);
         }
+        let combined = self.combined(message, None)?;
+        let message = combined.as_ref().unwrap_or(message);
+        if combined.is_some() {
+            check_size(&self.config, message)?;
+        }
         let bytes = size(self.config.storage, message);
         let is_rollup = message.rollup.is_some();
         limit::admit(&self.config, &self.contents, &message.subject, bytes, is_rollup, None)?;
@@ -109,6 +114,7 @@ impl Core {
     ) {
         self.last_sequence = sequence;
         self.last_time = Some(time);
+        self.keep_last(message, sequence);
         let fate = Fate::of(message, time);
         self.contents.insert(sequence, &message.subject, bytes, time, fate);
         match &message.message_id {

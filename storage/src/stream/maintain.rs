@@ -152,7 +152,8 @@ impl Stream {
         self.listen(&log);
         {
             let mut core = self.core();
-            *core = rebuilt;
+            let combine = core.combine.take();
+            *core = Core { combine, ..rebuilt };
             core.begin_life(now)?;
             self.next_expiry.store(i64::MIN, Ordering::Relaxed);
         }

@@ -11,6 +11,7 @@ mod tail;
 mod accounting;
 mod append;
 mod apply;
+mod combine;
 mod compact;
 mod contents;
 mod core;
@@ -31,6 +32,7 @@ pub(crate) mod stored;
 pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
+pub use combine::{Combine, Last};
 pub use config::{
     Compression, DeleteMarker, Discard, Limits, StorageKind, StreamConfig, SyncPolicy,
 };

@@ -105,9 +105,11 @@ impl Publisher {
         &self,
         account: Arc<Account>,
         settings: Arc<Settings>,
-        new: NewMessage,
+        mut new: NewMessage,
         reply: Bytes,
     ) {
+        new.combined = settings.is_counter.then(Arc::default);
+        let combined = new.combined.clone();
         let again = settings.republish.as_ref().map(|republish| {
             republish.look_up(&self.stream, &new.subject, u64::MAX);
             (new.subject.clone(), new.headers.clone(), new.payload.clone())
@@ -122,7 +124,10 @@ impl Publisher {
             }
             if !reply.is_empty() {
                 let payload = match &result {
-                    Ok(appended) => ack::accepted(&settings, appended),
+                    Ok(appended) => {
+                        let combined = combined.as_ref().and_then(|told| told.get());
+                        ack::accepted(&settings, appended, combined)
+                    }
                     Err(error) => ack::refused(&settings, &ApiError::of_append(error)),
                 };
                 account.send(&ack::message(reply, payload));
@@ -178,7 +183,7 @@ fn prepare(
         return Err(errors::SEALED);
     }
     if new.headers.is_empty() {
-        return Ok(new);
+        return if settings.is_counter { Err(errors::COUNTER_INCREMENT_MISSING) } else { Ok(new) };
     }
     with_headers(stream, settings, new)
 }
@@ -190,9 +195,7 @@ fn with_headers(
 ) -> Result<NewMessage, ApiError> {
     let block = new.headers.clone();
     let headers = Headers::read(&block);
-    if headers.has_increment {
-        return Err(errors::COUNTERS_DISABLED);
-    }
+    headers.check_increment(settings.is_counter, &new.payload)?;
     if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
         return Err(errors::EXPECTED_STREAM);
     }

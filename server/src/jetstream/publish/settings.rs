@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) allow_batched: bool,
     pub(super) allow_rollup: bool,
     pub(super) allow_ttl: bool,
+    /// Messages are increments of counters.
+    pub(super) is_counter: bool,
     /// Whether markers take the place of last messages.
     pub(super) has_markers: bool,
     /// The shortest lifetime of a message, in seconds; 0 for any.
@@ -46,6 +48,7 @@ impl Settings {
             allow_batched: config.allow_batched,
             allow_rollup: config.allow_rollup_hdrs,
             allow_ttl: config.allow_msg_ttl,
+            is_counter: config.allow_msg_counter,
             has_markers: config.subject_delete_marker_ttl > 0,
             ttl_seconds_min: lifetime_seconds_min(&config.engine(String::new())),
             message_bytes_max: usize::try_from(config.max_msg_size).ok(),

@@ -2,7 +2,7 @@
 //! Not here: what depends on other streams.
 
 use super::{NAME_BYTES_MAX, is_name};
-use crate::jetstream::config::{Discard, Storage, StreamConfig};
+use crate::jetstream::config::{Discard, Retention, Storage, StreamConfig};
 use crate::jetstream::errors::{self, ApiError};
 
 const DESCRIPTION_BYTES_MAX: usize = 4096;
@@ -108,9 +108,23 @@ fn window(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), ApiError> 
     Err(ApiError::config(text))
 }
 
+/// What counters do not go with.
+fn counters(config: &StreamConfig) -> Option<&'static str> {
+    let verdicts = [
+        (config.discard == Discard::New, "counter stream cannot use discard new"),
+        (config.allow_msg_ttl, "counter stream cannot use message TTLs"),
+        (config.unbuilt.allow_msg_schedules, "counter stream cannot use message schedules"),
+        (config.retention != Retention::Limits, "counter stream can only use limits retention"),
+    ];
+    let mut wrong = verdicts.into_iter().filter(|(is_wrong, _)| *is_wrong);
+    wrong.next().filter(|_| config.allow_msg_counter).map(|(_, text)| text)
+}
+
 fn discard(config: &StreamConfig) -> Result<(), ApiError> {
     let text = if config.deny_purge && config.allow_rollup_hdrs {
         "roll-ups require the purge permission"
+    } else if let Some(text) = counters(config) {
+        text
     } else if config.discard_new_per_subject && config.discard != Discard::New {
         "discard new per subject requires discard new policy to be set"
     } else if config.discard_new_per_subject && config.max_msgs_per_subject <= 0 {

@@ -58,7 +58,7 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (config.first_seq > 0, errors::MIRROR_WITH_FIRST_SEQUENCE),
         (!config.subjects.is_empty(), errors::MIRROR_WITH_SUBJECTS),
         (!config.sources.is_empty(), errors::MIRROR_WITH_SOURCES),
-        (unbuilt.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
+        (config.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
         (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
         (config.allow_batched, errors::MIRROR_WITH_BATCHED),
         (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),

@@ -61,6 +61,9 @@ fn message(
     if headers.has_source {
         return Err(errors::SOURCE_HEADER_REFUSED);
     }
+    if settings.is_counter && headers.increment.is_none() {
+        return Err(errors::COUNTER_INCREMENT_MISSING);
+    }
     let subject = settings.transformed(&member.subject);
     let expect = expected(stream, &headers, &subject, earlier)?;
     let own = |error| unmet(stream, &expect).unwrap_or(error);
@@ -90,9 +93,11 @@ fn plain(settings: &Settings, member: &Member, headers: &Headers<'_>) -> Result<
     let is_other_stream =
         headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes());
     let is_ttl_invalid = headers.time_to_live == Some(TimeToLive::Invalid);
+    if member.headers.len() > HEADER_BYTES_MAX {
+        return Err(errors::HEADERS_EXCEED_MAXIMUM);
+    }
+    headers.check_increment(settings.is_counter, &member.payload)?;
     let verdicts = [
-        (member.headers.len() > HEADER_BYTES_MAX, errors::HEADERS_EXCEED_MAXIMUM),
-        (headers.has_increment, errors::COUNTERS_DISABLED),
         (is_other_stream, errors::EXPECTED_STREAM),
         (headers.has_lifetime() && !settings.allow_ttl, errors::TTL_DISABLED),
         (is_ttl_invalid && !settings.allow_ttl, errors::TTL_DISABLED),
