@@ -292,6 +292,8 @@ fuzz_target!(|input: Input<'_>| {
             last_sequence: session.target.last_sequence,
             last_time: session.target.last_time.map(Timestamp),
             allow_rollup: session.target.allow_rollup,
+            has_markers: false,
+            lifetime_seconds_min: 0,
         };
         let last_sequence = session.origin.last_sequence;
         let identity = session.origin.identity();

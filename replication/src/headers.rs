@@ -50,6 +50,19 @@ pub fn rewrite(
     Bytes::from(whole)
 }
 
+/// The block with this key saying this: in the place of its first line, or behind the others.
+pub fn set(headers: &Bytes, key: &str, value: &str) -> Bytes {
+    let is_it =
+        |line: &[u8]| line.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+    let place = lines(headers).and_then(|mut all| all.find(|line| is_it(line)));
+    let Some(line) = place else { return rewrite(headers, |_| false, Some((key, value))) };
+    let line = headers.slice_ref(line);
+    let start = line.as_ptr().addr() - headers.as_ptr().addr();
+    let (before, after) = (headers.get(..start), headers.get(start + line.len()..));
+    let text = [key.as_bytes(), b": ", value.as_bytes()].concat();
+    Bytes::from([before.unwrap_or_default(), &text, after.unwrap_or_default()].concat())
+}
+
 fn block<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     key: &str,
@@ -120,6 +133,22 @@ mod tests {
         }
         for block in [&b""[..], b"\r\n", b"A: b\r\n\r\n", b"NATS/1.0\r\nA: b", b"\r\r\r\n\r"] {
             assert_eq!(value(block, "A"), None);
+        }
+    }
+
+    #[test]
+    fn setting() {
+        for (before, after) in [
+            ("", "NATS/1.0\r\nK: v\r\n\r\n"),
+            ("NATS/1.0\r\nA: b\r\n\r\n", "NATS/1.0\r\nA: b\r\nK: v\r\n\r\n"),
+            ("NATS/1.0\r\nK:longer\r\nA: b\r\n\r\n", "NATS/1.0\r\nK: v\r\nA: b\r\n\r\n"),
+            (
+                "NATS/1.0\r\nA: b\r\nK: 1\r\nK: 2\r\n\r\n",
+                "NATS/1.0\r\nA: b\r\nK: v\r\nK: 2\r\n\r\n",
+            ),
+            ("other", "other"),
+        ] {
+            assert_eq!(set(&Bytes::from(before), "K", "v"), after, "{before:?}");
         }
     }
 

@@ -82,6 +82,7 @@ pub mod status;
 pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod time_to_live;
 pub mod transform;
 
 pub use directory::{Directory, Streams};

@@ -11,6 +11,7 @@ use crate::{
     plugin::{Actions, Event, Plugin, Request, Situation},
     progress::{MIRROR_KEY, Progress},
     settings::{self, MirrorConfig},
+    time_to_live::TimeToLive,
     transform,
 };
 use bytes::Bytes;
@@ -42,7 +43,9 @@ impl Mirror {
         let subject = rename(&config.transforms, config.stream_transform.as_ref(), message.subject);
         let headers = headers::rewrite(&block, is_publish_only, None);
         let rollup = rollup(&headers, self.allow_rollup);
-        NewMessage { subject, headers, payload: message.payload, rollup, ..NewMessage::default() }
+        let lifetime = TimeToLive::of(&headers).lifetime();
+        let payload = message.payload;
+        NewMessage { subject, headers, payload, rollup, lifetime, ..NewMessage::default() }
     }
 }
 

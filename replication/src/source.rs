@@ -13,8 +13,10 @@ use crate::{
     progress::{Progress, source_key},
     settings::{self, SourceConfig},
     source_header::{STREAM_SOURCE, SourceHeader, SourcePosition},
+    time_to_live::{self, TimeToLive, is_delete_marker},
 };
-use headwater_storage::{Message, NewMessage, limits::MESSAGE_ID_BYTES_MAX};
+use bytes::Bytes;
+use headwater_storage::{Message, NewMessage, limits::MESSAGE_ID_BYTES_MAX, message::Lifetime};
 
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 
@@ -30,6 +32,8 @@ pub struct Source {
     found: Option<Progress>,
     progress: Progress,
     allow_rollup: bool,
+    has_markers: bool,
+    lifetime_seconds_min: u64,
 }
 
 impl Source {
@@ -44,6 +48,8 @@ impl Source {
             found: None,
             progress: Progress::default(),
             allow_rollup: false,
+            has_markers: false,
+            lifetime_seconds_min: 0,
         })
     }
 
@@ -56,7 +62,9 @@ impl Source {
             &mut self.header_value,
         );
         let added = Some((STREAM_SOURCE, self.header_value.as_str()));
-        let headers = headers::rewrite(&message.headers, is_dropped, added);
+        let mut headers = headers::rewrite(&message.headers, is_dropped, added);
+        let lifetime = self.lifetime(&message.headers, &mut headers);
+        let is_marker = self.has_markers && is_delete_marker(&message.headers);
         let message_id = (!message.headers.is_empty())
             .then(|| headers::value(&message.headers, MESSAGE_ID))
             .flatten()
@@ -66,7 +74,27 @@ impl Source {
         let subject = rename(&config.transforms, config.stream_transform.as_ref(), message.subject);
         let rollup = rollup(&message.headers, self.allow_rollup);
         let payload = message.payload;
-        NewMessage { subject, headers, payload, message_id, rollup, ..NewMessage::default() }
+        NewMessage {
+            subject,
+            headers,
+            payload,
+            message_id,
+            rollup,
+            lifetime,
+            is_marker,
+            ..NewMessage::default()
+        }
+    }
+
+    /// The lifetime of a copy: what its original says, where that is not too short for the target's delete markers.
+    fn lifetime(&self, original: &[u8], copied: &mut Bytes) -> Lifetime {
+        let time_to_live = TimeToLive::of(original);
+        let least = self.lifetime_seconds_min;
+        let TimeToLive::Seconds(seconds) = time_to_live else { return time_to_live.lifetime() };
+        if seconds < least {
+            *copied = time_to_live::replaced(copied, least);
+        }
+        TimeToLive::Seconds(seconds.max(least)).lifetime()
     }
 
     /// The position to go on from, and whether it belongs to an earlier creation of the origin.
@@ -125,6 +153,8 @@ impl Plugin for Source {
             sequence: position.unwrap_or(0),
         };
         self.allow_rollup = target.allow_rollup;
+        self.has_markers = target.has_markers;
+        self.lifetime_seconds_min = target.lifetime_seconds_min;
         // A stream that already dropped messages of its own does not want the history of a source added to it now. That
         // does not hold for what another creation of a known origin brings: all of it is new.
         let last_time = target.last_time.filter(|_| !is_recreated);

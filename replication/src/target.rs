@@ -2,7 +2,7 @@
 //! Not here: what the batches hold (`plugin`), when they are made (`driver`).
 
 use headwater_storage::{
-    Error, Message, Result, Stream, Timestamp,
+    Error, Message, Result, Stream, StreamConfig, Timestamp,
     stream::{Batch, BatchOutcome},
 };
 use std::sync::Arc;
@@ -23,6 +23,10 @@ pub struct TargetFacts {
     pub last_time: Option<Timestamp>,
     /// It accepts rollups.
     pub allow_rollup: bool,
+    /// Delete markers take the place of its last messages.
+    pub has_markers: bool,
+    /// The shortest lifetime of its messages, in seconds; 0 for any.
+    pub lifetime_seconds_min: u64,
 }
 
 /// Told what became of a batch, once.
@@ -45,15 +49,25 @@ pub trait Target: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct StreamTarget(pub Arc<Stream>);
 
+/// The shortest lifetime that messages of a stream have, in seconds: a marker must not be outlived by what it replaced, unless
+/// a subject has one message at most.
+pub fn lifetime_seconds_min(config: &StreamConfig) -> u64 {
+    let marker = config.delete_marker.as_ref();
+    let marker = marker.filter(|_| config.limits.messages_per_subject != Some(1));
+    marker.map_or(0, |marker| marker.lifetime.as_secs())
+}
+
 impl Target for StreamTarget {
     fn facts(&self) -> TargetFacts {
-        let state = self.0.state();
+        let (state, config) = (self.0.state(), self.0.config());
         TargetFacts {
             messages: state.messages,
             first_sequence: state.first_sequence,
             last_sequence: state.last_sequence,
             last_time: state.last_time,
-            allow_rollup: self.0.config().allow_rollup,
+            allow_rollup: config.allow_rollup,
+            has_markers: config.delete_marker.is_some(),
+            lifetime_seconds_min: lifetime_seconds_min(&config),
         }
     }
 

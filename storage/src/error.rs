@@ -68,6 +68,14 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// The message cannot be combined with the last one of its subject.
+    #[error("{what}")]
+    NotCombined {
+        /// Of whoever combines (`stream::Combine`), to tell one reason from another.
+        code: u16,
+        /// The reason.
+        what: String,
+    },
     /// The stream is sealed.
     #[error("stream is sealed")]
     Sealed,

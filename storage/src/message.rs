@@ -2,6 +2,10 @@
 
 use crate::Timestamp;
 use bytes::Bytes;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// A stored message. The byte fields are slices of shared frames: cloning one copies no payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,25 @@ pub struct NewMessage {
     pub rollup: Option<Rollup>,
     /// What must hold for the append to happen.
     pub expect: Expect,
+    /// How long it stays, whatever the limits.
+    pub lifetime: Lifetime,
+    /// It stands for a subject whose last message went: when it goes itself, no other marker takes its place.
+    pub is_marker: bool,
+    /// Told the payload that is stored, where the stream makes it (`stream::Combine`).
+    pub combined: Option<Arc<OnceLock<Bytes>>>,
+}
+
+/// How long a message stays. Acted on by streams that say so (`StreamConfig::lifetimes`), counted from the time at which
+/// the message was stored; a mirror has that of its origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As the limits of its stream say.
+    #[default]
+    Unset,
+    /// The limit on age does not take it; other limits do.
+    Forever,
+    /// So long at most; the limit on age takes it where that is shorter.
+    For(Duration),
 }
 
 /// What a rollup removes: everything older than the message that asks for it.

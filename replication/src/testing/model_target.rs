@@ -191,6 +191,8 @@ impl Target for ModelTarget {
             last_sequence: content.last_sequence,
             last_time: content.messages.last().map(|message| message.time),
             allow_rollup: false,
+            has_markers: false,
+            lifetime_seconds_min: 0,
         }
     }
 

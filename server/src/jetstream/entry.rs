@@ -5,6 +5,7 @@ use super::Context;
 use super::config::StreamConfig;
 use super::consumers::Consumers;
 use super::copies::Copies;
+use super::counter::Counter;
 use super::keeper::Keeper;
 use super::publish::Publisher;
 use super::publish::republish::{AbortOnDrop, follow};
@@ -43,6 +44,9 @@ impl Entry {
         config: Arc<StreamConfig>,
         context: &Context,
     ) -> Arc<Self> {
+        if config.allow_msg_counter {
+            stream.combine_with(Arc::new(Counter));
+        }
         let (budget, runtime) = (&context.batches, context.runtime.clone());
         let publisher = Publisher::new(stream.clone(), &config, budget, runtime);
         Arc::new(Self {

@@ -71,6 +71,10 @@ table! {
     TTL_DISABLED = 400 10166 "per-message TTL is disabled";
     TOO_MANY_REQUESTS = 429 10167 "too many requests";
     COUNTERS_DISABLED = 400 10168 "message counters is disabled";
+    COUNTER_INCREMENT_MISSING = 400 10169 "message counter increment is missing";
+    COUNTER_PAYLOAD = 400 10170 "message counter has payload";
+    COUNTER_INCREMENT_INVALID = 400 10171 "message counter increment is invalid";
+    COUNTER_BROKEN = 400 10172 "message counter is broken";
     MIRROR_WITH_COUNTERS = 400 10173 "stream mirrors can not also calculate counters";
     ATOMIC_PUBLISH_DISABLED = 400 10174 "atomic publish is disabled";
     ATOMIC_PUBLISH_SEQUENCE_MISSING = 400 10175 "atomic publish sequence is missing";
@@ -230,6 +234,7 @@ impl ApiError {
             StorageError::WrongLastSequence { actual } => Self::wrong_last_sequence(*actual),
             StorageError::WrongLastMessageId { actual } => Self::wrong_last_message_id(actual),
             StorageError::DuplicateMessageId { .. } => ATOMIC_PUBLISH_DUPLICATE,
+            StorageError::NotCombined { code, what } => Self::with(400, *code, what.clone()),
             StorageError::Sealed => SEALED,
             StorageError::RollupDenied => ROLLUP_DENIED,
             StorageError::Busy => TOO_MANY_REQUESTS,

@@ -15,6 +15,7 @@ pub mod config;
 mod consumer;
 mod consumers;
 mod copies;
+mod counter;
 mod entry;
 pub mod errors;
 mod info;

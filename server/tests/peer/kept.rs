@@ -51,6 +51,11 @@ const KEPT: &[(&str, &[Place])] = &[
         ],
     ),
     (
+        "A message that never expires stays in a stream with a limit on age when the server starts too; nats-server \
+         removes such messages of file streams then.",
+        &[Perhaps("lifetimes/age", "until STREAM.INFO.A /state/messages 2", "")],
+    ),
+    (
         "Snapshots and restores are answered with error 10039.",
         &[At("account/consumers", "STREAM.SNAPSHOT", "")],
     ),

@@ -370,9 +370,6 @@ fn unbuilt() -> Script {
     let mut script = Script::new("stream_create/unbuilt");
     for (at, fields) in [
         json!({"retention": "interest"}),
-        json!({"allow_msg_ttl": true}),
-        json!({"allow_msg_ttl": true, "subject_delete_marker_ttl": 1_000_000_000}),
-        json!({"allow_msg_counter": true}),
         json!({"allow_atomic": true}),
         json!({"allow_batched": true}),
         json!({"allow_msg_schedules": true}),

@@ -128,9 +128,7 @@ impl<'a> Copy<'a> {
     fn record(&mut self, record: Record, has_note: bool) {
         match record {
             Record::Message(message) if message.sequence > self.last_sequence => {
-                let texts =
-                    [&message.subject[..], &message.message_id, &message.headers, &message.payload];
-                self.encoder.message(message.sequence, message.time, texts);
+                self.encoder.again(&message);
                 (self.last_sequence, self.last_time) = (message.sequence, Some(message.time));
                 if has_note {
                     self.of_segment.push(message.sequence);

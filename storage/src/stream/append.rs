@@ -11,6 +11,7 @@ use super::{
     config::{StorageKind, StreamConfig},
     core::{Core, Effect},
     dedup::Seen,
+    fate::Fate,
     limit,
     record::Ranges,
 };
@@ -48,15 +49,31 @@ impl Core {
         if message.rollup.is_some() && !self.config.allow_rollup {
             return Err(Error::RollupDenied);
         }
+        let combined = self.combined(message, None)?;
+        let message = combined.as_ref().unwrap_or(message);
+        if combined.is_some() {
+            check_size(&self.config, message)?;
+        }
         let bytes = size(self.config.storage, message);
         let is_rollup = message.rollup.is_some();
         limit::admit(&self.config, &self.contents, &message.subject, bytes, is_rollup, None)?;
+        let (appended, effect) = self.store(message, bytes, now)?;
+        Ok(Outcome::Stored(appended, effect))
+    }
+
+    /// Appends a message that is let in, and what goes for it.
+    pub(crate) fn store(
+        &mut self,
+        message: &NewMessage,
+        bytes: u32,
+        now: Timestamp,
+    ) -> Result<(Appended, Effect)> {
         let sequence = self.next_sequence()?;
         self.roll()?;
         self.begin();
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
-        self.encoder.message(sequence, now, texts);
+        self.encoder.message(sequence, now, Fate::of(message, now), texts);
         let mut removed = self.rolled_up(message, sequence);
         if !removed.is_empty() {
             self.encoder.remove(&removed);
@@ -76,7 +93,7 @@ impl Core {
             removed,
             progress: Vec::new(),
         };
-        Ok(Outcome::Stored(Appended { sequence, duplicate: false, time: now }, effect))
+        Ok((Appended { sequence, duplicate: false, time: now }, effect))
     }
 
     /// The sequence of the next message.
@@ -97,7 +114,9 @@ impl Core {
     ) {
         self.last_sequence = sequence;
         self.last_time = Some(time);
-        self.contents.insert(sequence, &message.subject, bytes, time);
+        self.keep_last(message, sequence);
+        let fate = Fate::of(message, time);
+        self.contents.insert(sequence, &message.subject, bytes, time, fate);
         match &message.message_id {
             Some(id) => {
                 self.dedup.insert(id, Seen { sequence, time }, now);
@@ -133,6 +152,11 @@ impl Core {
         now: Timestamp,
     ) -> Result<Ranges> {
         limit::over_limits(&self.config, &mut self.contents, now, &mut removed);
+        self.removed_only(removed, now)
+    }
+
+    /// Appends the record of doomed messages.
+    pub(crate) fn removed_only(&mut self, removed: Ranges, now: Timestamp) -> Result<Ranges> {
         if removed.is_empty() {
             return Ok(removed);
         }

@@ -5,10 +5,11 @@
 //! Not here: what a step is for (the crate `headwater-replication`).
 
 use super::{
-    Appended,
+    Appended, Last,
     append::{check_size, size},
     batch::{Batch, BatchOutcome, Item, Step},
     core::{Core, Effect, set_progress},
+    fate::Fate,
     limit::{self, Planned},
     record::Ranges,
 };
@@ -24,7 +25,7 @@ struct Copy {
 }
 
 /// What a batch will do.
-struct Plan {
+pub(super) struct Plan {
     now: Timestamp,
     last_sequence: u64,
     copies: Vec<Copy>,
@@ -37,6 +38,13 @@ struct Plan {
 }
 
 impl Plan {
+    /// The last message of a subject among those that will be stored.
+    pub(super) fn last_of(&self, subject: &[u8]) -> Option<Last> {
+        let copy = self.copies.iter().rev().find(|copy| copy.message.subject == subject)?;
+        let NewMessage { headers, payload, .. } = copy.message.clone();
+        Some(Last { headers, payload })
+    }
+
     fn new(last_sequence: u64, now: Timestamp) -> Self {
         Self {
             now,
@@ -202,6 +210,7 @@ impl Core {
                 {
                     return Ok(());
                 }
+                let message = self.combined(&message, Some(plan))?.unwrap_or(message);
                 (plan.last_sequence + 1, plan.now, message)
             }
             Item::Copy { sequence, .. } if sequence <= plan.last_sequence => return Ok(()),
@@ -221,7 +230,7 @@ impl Core {
         planned.add(&message.subject, bytes);
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
-        self.encoder.message(sequence, time, texts);
+        self.encoder.message(sequence, time, Fate::of(&message, time), texts);
         if self.config.allow_rollup && is_rollup {
             let mut ranges = self.rolled_up(&message, sequence);
             if message.rollup == Some(Rollup::Subject) {

@@ -138,12 +138,7 @@ impl Rewriting {
             _ => self.put_void(),
         }
         match record {
-            Record::Message(message) => {
-                let (sequence, time) = (message.sequence, message.time);
-                let texts =
-                    [&message.subject[..], &message.message_id, &message.headers, &message.payload];
-                self.encoder.message(sequence, time, texts);
-            }
+            Record::Message(message) => self.encoder.again(&message),
             Record::Remove(ranges) => self.encoder.remove(&ranges),
             Record::Skip(through) => self.encoder.skip(through),
             Record::Progress(key, value) => self.encoder.progress(&key, &value),

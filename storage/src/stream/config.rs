@@ -58,6 +58,16 @@ pub struct Limits {
     pub message_bytes: Option<u32>,
 }
 
+/// The message that says that a subject's last message went by itself. It has no payload, is stored in one step with the
+/// removal, and replaces what is left of the subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteMarker {
+    /// Header block of the marker.
+    pub headers: Vec<u8>,
+    /// How long the marker itself stays.
+    pub lifetime: Duration,
+}
+
 /// Configuration of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamConfig {
@@ -79,7 +89,7 @@ pub struct StreamConfig {
     pub sync: Option<SyncPolicy>,
     /// Sequence of the first message ever; 0 and 1 mean 1.
     pub first_sequence: u64,
-    /// No appends, deletes or purges any more; cannot be taken back.
+    /// No appends, deletes or purges any more, and nothing goes for its age; cannot be taken back.
     pub sealed: bool,
     /// Refuse `Stream::delete`.
     pub deny_delete: bool,
@@ -87,6 +97,11 @@ pub struct StreamConfig {
     pub deny_purge: bool,
     /// Accept rollups.
     pub allow_rollup: bool,
+    /// Messages go when their own lifetime is over; without, it is stored and not acted on.
+    pub lifetimes: bool,
+    /// What takes the place of the last message of a subject that goes for its age or the end of its lifetime; `None`:
+    /// nothing does.
+    pub delete_marker: Option<DeleteMarker>,
     /// Bytes of the application, kept with the configuration and never looked at.
     pub application: Vec<u8>,
 }

@@ -8,6 +8,8 @@
 
 use super::{
     entries::{Entries, Entry},
+    expiries::Expiries,
+    fate::Fate,
     index::{SubjectId, SubjectIndex},
 };
 use super::{record::Ranges, summary::Noted};
@@ -22,6 +24,7 @@ const REBUILD_FACTOR: u64 = 4;
 pub(crate) struct Contents {
     pub(crate) entries: Entries,
     pub(crate) subjects: SubjectIndex,
+    pub(crate) expiries: Expiries,
     /// Messages that are live, and what they count for.
     pub(crate) live_messages: u64,
     pub(crate) live_bytes: u64,
@@ -33,11 +36,21 @@ pub(crate) struct Contents {
     /// Doomed messages at or above `live_first`.
     doomed: HashSet<u64, foldhash::fast::RandomState>,
     doomed_of: HashMap<SubjectId, u64, foldhash::fast::RandomState>,
+    /// No live message below it is one that the limit on age takes.
+    mortal_first: u64,
 }
 
 impl Contents {
     /// Adds a message above all others: live, not held yet.
-    pub(crate) fn insert(&mut self, sequence: u64, subject: &[u8], bytes: u32, time: Timestamp) {
+    pub(crate) fn insert(
+        &mut self,
+        sequence: u64,
+        subject: &[u8],
+        bytes: u32,
+        time: Timestamp,
+        fate: Fate,
+    ) {
+        self.expiries.insert(sequence, fate);
         let subject = self.subjects.insert(subject, sequence);
         self.entries.push(sequence, Entry { time, subject, bytes });
         self.live_messages += 1;
@@ -49,6 +62,9 @@ impl Contents {
         let mut ids: Vec<Option<SubjectId>> = vec![None; subjects.len()];
         let mut total = 0;
         let index = &mut self.subjects;
+        for noted in messages {
+            self.expiries.insert(noted.sequence, noted.fate);
+        }
         self.entries.extend(messages.iter().filter_map(|noted| {
             let subject = match ids.get_mut(noted.subject as usize)? {
                 Some(id) => {
@@ -83,6 +99,40 @@ impl Contents {
             self.entries.iter_from(self.live_first).find(|(at, _)| !doomed.contains(at))?;
         self.move_first(oldest.0);
         Some(oldest)
+    }
+
+    /// The oldest live message that the limit on age takes.
+    pub(crate) fn oldest_mortal(&mut self) -> Option<(u64, Entry)> {
+        if !self.expiries.has_forever() {
+            return self.oldest_live();
+        }
+        let (doomed, expiries) = (&self.doomed, &self.expiries);
+        let mut passed = self.mortal_first.max(self.live_first);
+        let oldest = self.entries.iter_from(passed).find(|(at, _)| {
+            passed = *at;
+            !doomed.contains(at) && !expiries.get(*at).is_forever()
+        });
+        self.mortal_first = passed;
+        oldest
+    }
+
+    /// Live messages whose lifetime is over, at most so many, the earliest first.
+    pub(crate) fn lifetime_over(&self, now: Timestamp, count_max: usize) -> Vec<u64> {
+        self.expiries.over(now.0).filter(|at| self.is_live(*at)).take(count_max).collect()
+    }
+
+    /// Live messages that the limit on age takes and that are not later than a time, at most so many.
+    pub(crate) fn older_than(&mut self, time: Timestamp, count_max: usize) -> Vec<u64> {
+        let Some((first, _)) = self.oldest_mortal() else { return Vec::new() };
+        let mortal = self
+            .entries
+            .iter_from(first)
+            .filter(|(at, _)| !self.doomed.contains(at) && !self.expiries.get(*at).is_forever());
+        mortal
+            .take_while(|(_, entry)| entry.time <= time)
+            .take(count_max)
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// Live messages of a subject.
@@ -210,6 +260,7 @@ impl Contents {
     fn remove_one(&mut self, sequence: u64) {
         self.unmark(sequence);
         let Some(entry) = self.entries.remove(sequence) else { return };
+        self.expiries.remove(sequence);
         self.subjects.remove(entry.subject, sequence);
         self.held_messages = self.held_messages.saturating_sub(1);
         self.held_bytes = self.held_bytes.saturating_sub(u64::from(entry.bytes));
@@ -230,6 +281,7 @@ impl Contents {
         let doomed = std::mem::take(&mut self.doomed);
         self.doomed_of.clear();
         self.entries.clear();
+        self.expiries.remove_through(through);
         self.subjects = SubjectIndex::default();
         (self.held_messages, self.held_bytes) = (0, 0);
         for (at, entry, subject) in kept {

@@ -5,6 +5,7 @@
 //! Not here: the checks of an append (`append`), replication batches (`apply`), removals (`remove`), reads (`read`).
 
 use super::{
+    combine::{Combine, Lasts},
     config::{Compression, StorageKind, StreamConfig},
     contents::Contents,
     dedup::DedupWindow,
@@ -78,6 +79,9 @@ pub(crate) struct Core {
     pub(crate) assigned: Position,
     pub(crate) failure: Option<Error>,
     pub(crate) encoder: Encoder,
+    /// Makes what is stored, and what it was made of.
+    pub(crate) combine: Option<Arc<dyn Combine>>,
+    pub(crate) lasts: Lasts,
     /// Where the second segment begins: no segment can go before the first message is at or above it.
     pub(crate) next_segment: u64,
     pub(crate) trim_after: Timestamp,
@@ -129,6 +133,8 @@ impl Core {
             assigned,
             failure: None,
             encoder: Encoder::default(),
+            combine: None,
+            lasts: Lasts::default(),
             next_segment: 0,
             trim_after: Timestamp(i64::MIN),
             // After recovery nobody knows what was removed before.

@@ -4,9 +4,10 @@
 
 use super::{
     Compression, Incarnation, Limits, StreamConfig, SyncPolicy,
+    fate::Fate,
     record::{
         Encoder, KIND_CONFIG, KIND_MESSAGE, KIND_PROGRESS, KIND_REMOVE, KIND_SKIP, KIND_STATE,
-        KIND_VOID, Ranges, Record, Records, StoredMessage,
+        KIND_TIMED, KIND_VOID, Ranges, Record, Records, StoredMessage,
     },
     stored::{StateRecord, StoredConfig},
     summary::{Summary, Summing},
@@ -62,7 +63,13 @@ fn message() -> StoredMessage {
         message_id: Bytes::from_static(b"o-17"),
         headers: Bytes::new(),
         payload: Bytes::from_static(b"hello"),
+        fate: Fate::default(),
     }
+}
+
+/// The same with a lifetime of ten seconds.
+fn timed() -> StoredMessage {
+    StoredMessage { fate: Fate { expires: TIME.0 + 10_000_000_000, is_marker: true }, ..message() }
 }
 
 fn ranges() -> Ranges {
@@ -74,16 +81,7 @@ fn encode(record: &Record) -> Encoder {
     let mut encoder = Encoder::default();
     encoder.begin(DUE);
     match record {
-        Record::Message(StoredMessage {
-            sequence,
-            time,
-            subject,
-            message_id,
-            headers,
-            payload,
-        }) => {
-            encoder.message(*sequence, *time, [subject, message_id, headers, payload]);
-        }
+        Record::Message(message) => encoder.again(message),
         Record::Remove(ranges) => encoder.remove(ranges),
         Record::Skip(through) => encoder.skip(*through),
         Record::Progress(key, value) => encoder.progress(key, value),
@@ -118,6 +116,7 @@ fn the_page_shows_the_records_that_are_written() {
         ("State record", KIND_STATE, Record::State(Box::new(state()))),
         ("Configuration record", KIND_CONFIG, Record::Config(Box::new(config()))),
         ("Void record", KIND_VOID, Record::Void(3)),
+        ("Timed message record", KIND_TIMED, Record::Message(timed())),
     ];
     let kinds = section("Stream records");
     for (title, kind, record) in examples {
@@ -141,8 +140,7 @@ fn the_page_shows_the_summary_that_is_written() {
     let mut encoder = Encoder::default();
     encoder.begin(DUE);
     encoder.state(&state());
-    let StoredMessage { sequence, time, subject, message_id, headers, payload } = message();
-    encoder.message(sequence, time, [&subject, &message_id, &headers, &payload]);
+    encoder.again(&message());
     encoder.remove(&ranges());
     let mut summing = Summing::default();
     summing.frame(&frame(&encoder));

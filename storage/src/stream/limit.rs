@@ -99,7 +99,9 @@ pub(crate) fn over_limits(
 ) {
     let limits = &config.limits;
     let discards = config.discard == Discard::Old;
-    let oldest_allowed = limits.age.map(|age| now.saturating_sub(age));
+    // Where a marker takes the place of what is too old, that goes with the marker (`remove`).
+    let age = limits.age.filter(|_| config.delete_marker.is_none());
+    let oldest_allowed = age.map(|age| now.saturating_sub(age));
     let mut range: Option<(u64, u64)> = None;
     loop {
         let is_over = discards
@@ -108,9 +110,17 @@ pub(crate) fn over_limits(
         if !is_over && oldest_allowed.is_none() {
             break;
         }
-        let Some((oldest, entry)) = contents.oldest_live() else { break };
-        if !is_over && oldest_allowed.is_none_or(|allowed| entry.time > allowed) {
-            break;
+        let Some((oldest, _)) = contents.oldest_live() else { break };
+        if !is_over {
+            let Some((at, entry)) = contents.oldest_mortal() else { break };
+            if oldest_allowed.is_none_or(|allowed| entry.time > allowed) {
+                break;
+            }
+            if at != oldest {
+                contents.doom(at);
+                into.push((at, at));
+                continue;
+            }
         }
         contents.doom_through(oldest);
         range = Some((range.map_or(oldest, |(first, _)| first), oldest));

@@ -90,8 +90,8 @@ impl Stream {
         }
         let mut core = self.core();
         match core.expire(now) {
-            Ok(Some(effect)) => core.queue(effect, None),
-            Ok(None) => {
+            Ok(true) => {}
+            Ok(false) => {
                 let expiry = core.next_expiry().map_or(i64::MAX, |time| time.0);
                 self.next_expiry.store(expiry, Ordering::Relaxed);
             }
@@ -152,7 +152,8 @@ impl Stream {
         self.listen(&log);
         {
             let mut core = self.core();
-            *core = rebuilt;
+            let combine = core.combine.take();
+            *core = Core { combine, ..rebuilt };
             core.begin_life(now)?;
             self.next_expiry.store(i64::MIN, Ordering::Relaxed);
         }

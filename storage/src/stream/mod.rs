@@ -11,12 +11,15 @@ mod tail;
 mod accounting;
 mod append;
 mod apply;
+mod combine;
 mod compact;
 mod contents;
 mod core;
 mod dedup;
 mod entries;
 pub(crate) mod environment;
+mod expiries;
+pub(crate) mod fate;
 pub(crate) mod index;
 pub(crate) mod limit;
 mod maintain;
@@ -29,7 +32,10 @@ pub(crate) mod stored;
 pub(crate) mod summary;
 
 pub use batch::{Batch, BatchOutcome, Item, Step};
-pub use config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy};
+pub use combine::{Combine, Last};
+pub use config::{
+    Compression, DeleteMarker, Discard, Limits, StorageKind, StreamConfig, SyncPolicy,
+};
 pub use tail::{Tail, TailBatch};
 
 pub(crate) use core::{Core, Done, log_options};
@@ -445,6 +451,8 @@ impl fmt::Debug for Stream {
 
 #[cfg(test)]
 pub(crate) mod golden_test;
+#[cfg(test)]
+mod lifetime_test;
 #[cfg(test)]
 mod stream_crash_test;
 #[cfg(test)]

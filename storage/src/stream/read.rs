@@ -175,18 +175,18 @@ impl Core {
 }
 
 /// Reads messages in rising order, each frame once.
-struct FrameReader {
+pub(super) struct FrameReader {
     log: LogRef,
     frame: Option<Records>,
 }
 
 impl FrameReader {
-    fn new(log: LogRef) -> Self {
+    pub(super) fn new(log: LogRef) -> Self {
         Self { log, frame: None }
     }
 
     /// The message with this sequence; `None` where it is not in the frame that would hold it.
-    fn read(&mut self, sequence: u64) -> Result<Option<StoredMessage>> {
+    pub(super) fn read(&mut self, sequence: u64) -> Result<Option<StoredMessage>> {
         if let Some(found) = self.in_frame(sequence)? {
             return Ok(Some(found));
         }

@@ -6,6 +6,7 @@
 //! Not here: what the records do to a stream (`contents`, `replay`).
 
 use super::{
+    fate::Fate,
     index::SequenceSet,
     stored::{StateRecord, StoredConfig},
 };
@@ -23,6 +24,10 @@ pub(crate) const KIND_PROGRESS: u8 = 4;
 pub(crate) const KIND_STATE: u8 = 5;
 pub(crate) const KIND_CONFIG: u8 = 6;
 pub(crate) const KIND_VOID: u8 = 7;
+pub(crate) const KIND_TIMED: u8 = 8;
+
+/// Bit of a timed message's flags: it is a delete marker.
+const FLAG_MARKER: u8 = 1;
 
 /// Bytes of a stored structure (state, configuration) that are decoded at most.
 const STRUCTURE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -55,6 +60,7 @@ pub(crate) struct StoredMessage {
     pub(crate) message_id: Bytes,
     pub(crate) headers: Bytes,
     pub(crate) payload: Bytes,
+    pub(crate) fate: Fate,
 }
 
 /// Writes records, one after the other.
@@ -107,22 +113,36 @@ impl Encoder {
         (self.count, self.messages, self.due) = (mark.count, mark.messages, mark.due);
     }
 
+    /// Adds a message as it was read.
+    pub(crate) fn again(&mut self, message: &StoredMessage) {
+        let StoredMessage { subject, message_id, headers, payload, .. } = message;
+        let texts = [&subject[..], message_id, headers, payload];
+        self.message(message.sequence, message.time, message.fate, texts);
+    }
+
     /// Adds a message.
     pub(crate) fn message(
         &mut self,
         sequence: u64,
         time: Timestamp,
+        fate: Fate,
         [subject, message_id, headers, payload]: [&[u8]; 4],
     ) {
         debug_assert!(sequence >= self.due, "sequences rise");
         let skipped = sequence - self.due;
         let texts = [subject, message_id, headers];
+        let is_timed = !fate.is_usual();
         let len = 8
+            + if is_timed { 9 } else { 0 }
             + number_len(skipped)
             + texts.iter().map(|text| number_len(text.len() as u64) + text.len()).sum::<usize>()
             + payload.len();
-        self.open(KIND_MESSAGE, len);
+        self.open(if is_timed { KIND_TIMED } else { KIND_MESSAGE }, len);
         self.bytes.extend_from_slice(&time.0.to_le_bytes());
+        if is_timed {
+            self.bytes.extend_from_slice(&fate.expires.to_le_bytes());
+            self.bytes.push(if fate.is_marker { FLAG_MARKER } else { 0 });
+        }
         number(&mut self.bytes, skipped);
         for text in texts {
             number(&mut self.bytes, text.len() as u64);
@@ -229,8 +249,9 @@ impl Records {
             let mut rest = Fields { bytes: &self.bytes, at: self.at, end: self.bytes.len() };
             let Ok(mut body) = rest.text(limits::FRAME_BYTES_MAX) else { return true };
             let due = match body.byte() {
-                Some(KIND_MESSAGE) => {
-                    let skipped = body.take(8).and_then(|_| body.number());
+                Some(kind @ (KIND_MESSAGE | KIND_TIMED)) => {
+                    let start = if kind == KIND_TIMED { 17 } else { 8 };
+                    let skipped = body.take(start).and_then(|_| body.number());
                     let Ok(skipped) = skipped else { return true };
                     let found = self.due.saturating_add(skipped);
                     if found >= sequence {
@@ -261,7 +282,8 @@ impl Records {
         let mut body = rest.text(limits::FRAME_BYTES_MAX)?;
         *at = rest.at;
         match body.byte().ok_or("record without a kind")? {
-            KIND_MESSAGE => message(body, due),
+            KIND_MESSAGE => message(body, due, false),
+            KIND_TIMED => message(body, due, true),
             KIND_REMOVE => ranges(body).map(Record::Remove),
             KIND_SKIP => {
                 let through = body.sequence()?;
@@ -294,10 +316,17 @@ impl Records {
     }
 }
 
-fn message(mut body: Fields<'_>, due: &mut u64) -> Result<Record, &'static str> {
-    let time = body.take(8).map_err(|_| "message cut short")?;
-    let Some(time) = time.rest().first_chunk::<8>() else { return Err("message cut short") };
-    let time = Timestamp(i64::from_le_bytes(*time));
+fn message(mut body: Fields<'_>, due: &mut u64, is_timed: bool) -> Result<Record, &'static str> {
+    let time = body.time()?;
+    let mut fate = Fate::default();
+    if is_timed {
+        fate.expires = body.time()?;
+        let flags = body.byte().ok_or("message cut short")?;
+        if flags & !FLAG_MARKER != 0 {
+            return Err("unknown flags of a message");
+        }
+        fate.is_marker = flags & FLAG_MARKER != 0;
+    }
     let sequence = body.sequence()?.saturating_add(*due);
     if sequence == 0 || sequence > NUMBER_MAX {
         return Err("sequence out of range");
@@ -305,11 +334,12 @@ fn message(mut body: Fields<'_>, due: &mut u64) -> Result<Record, &'static str> 
     *due = sequence + 1;
     Ok(Record::Message(StoredMessage {
         sequence,
-        time,
+        time: Timestamp(time),
         subject: body.text(limits::SUBJECT_BYTES_MAX)?.slice(),
         message_id: body.text(limits::MESSAGE_ID_BYTES_MAX)?.slice(),
         headers: body.text(limits::HEADER_BYTES_MAX)?.slice(),
         payload: body.slice(),
+        fate,
     }))
 }
 
@@ -343,6 +373,12 @@ impl<'a> Fields<'a> {
         let part = Self { bytes: self.bytes, at: self.at, end: self.at + len };
         self.at = part.end;
         Ok(part)
+    }
+
+    fn time(&mut self) -> Result<i64, &'static str> {
+        let bytes = self.take(8).map_err(|_| "message cut short")?;
+        let bytes = bytes.rest().first_chunk::<8>().ok_or("message cut short")?;
+        Ok(i64::from_le_bytes(*bytes))
     }
 
     fn number(&mut self) -> Result<u64, &'static str> {
@@ -452,9 +488,10 @@ mod tests {
     fn records_come_back() {
         let mut encoder = Encoder::default();
         encoder.begin(7);
-        encoder.message(7, Timestamp(-5), [b"a.b", b"", b"", b"payload"]);
+        encoder.message(7, Timestamp(-5), Fate::default(), [b"a.b", b"", b"", b"payload"]);
         encoder.skip(300);
-        encoder.message(400, Timestamp(9), [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
+        let fate = Fate { expires: 77, is_marker: true };
+        encoder.message(400, Timestamp(9), fate, [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
         encoder.remove(&[(7, 7), (9, 300)]);
         encoder.progress("key", b"value");
         encoder.void(9);
@@ -473,6 +510,7 @@ mod tests {
         };
         assert_eq!((one.sequence, one.time, &one.payload[..]), (7, Timestamp(-5), &b"payload"[..]));
         assert_eq!((two.sequence, &two.message_id[..], two.payload.len()), (400, &b"id"[..], 0));
+        assert_eq!((one.fate, two.fate), (Fate::default(), fate));
         assert_eq!(&ranges[..], [(7, 7), (9, 300)]);
         assert_eq!((key.as_str(), &value[..]), ("key", &b"value"[..]));
         for (sought, expected) in [(1, 7), (7, 7), (8, 400), (400, 400)] {

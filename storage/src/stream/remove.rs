@@ -5,11 +5,18 @@
 
 use super::{
     Purge,
+    append::size,
     core::{Core, Effect},
     limit,
     record::Ranges,
 };
-use crate::{Error, Result, Timestamp, subject};
+use crate::{Error, NewMessage, Result, Timestamp, message::Lifetime, message::Rollup, subject};
+use bytes::Bytes;
+
+/// Messages that go for the end of their lifetime at one look, and those that a marker may take the place of. What is left
+/// goes at the next.
+const EXPIRED_MAX: usize = 16_384;
+const MARKED_MAX: usize = 1024;
 
 impl Core {
     /// Deletes one message.
@@ -65,15 +72,88 @@ impl Core {
         Ok((before - self.contents.live_messages, Some(effect)))
     }
 
-    /// Removes what is older than the stream may hold.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<Option<Effect>> {
+    /// Removes what is older than the stream may hold, and what outlived its own lifetime. The effects are queued; true
+    /// where there are some.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<bool> {
         self.check()?;
         self.dedup.expire(now);
-        if self.config.limits.age.is_none() || self.config.sealed {
-            return Ok(None);
+        if self.is_unchanging() {
+            return Ok(false);
         }
-        let removed = self.removed_by_limits(Ranges::new(), now)?;
-        Ok((!removed.is_empty()).then(|| Effect { removed, ..Effect::default() }))
+        if let Some(marker) = &self.config.delete_marker {
+            let template = NewMessage {
+                headers: Bytes::copy_from_slice(&marker.headers),
+                rollup: Some(Rollup::Subject),
+                lifetime: Lifetime::For(marker.lifetime),
+                is_marker: true,
+                ..NewMessage::default()
+            };
+            return self.expire_with_markers(&template, now);
+        }
+        let over = self.lifetimes_over(now);
+        let removed = match self.config.sealed {
+            true => self.removed_only(over, now)?,
+            false => self.removed_by_limits(over, now)?,
+        };
+        let is_changed = !removed.is_empty();
+        if is_changed {
+            self.queue(Effect { removed, ..Effect::default() }, None);
+        }
+        Ok(is_changed)
+    }
+
+    /// Whether nothing goes by itself: in a sealed stream what has a lifetime still does, but no marker can take its place.
+    fn is_unchanging(&self) -> bool {
+        self.config.sealed && (self.config.delete_marker.is_some() || !self.config.lifetimes)
+    }
+
+    /// Dooms messages whose lifetime is over.
+    fn lifetimes_over(&mut self, now: Timestamp) -> Ranges {
+        if !self.config.lifetimes || self.config.delete_marker.is_some() {
+            return Ranges::new();
+        }
+        let over = self.contents.lifetime_over(now, EXPIRED_MAX);
+        for at in &over {
+            self.contents.doom(*at);
+        }
+        over.into_iter().map(|at| (at, at)).collect()
+    }
+
+    /// Removes what is due; where it is the last message of its subject, a marker takes its place in the same step.
+    fn expire_with_markers(&mut self, template: &NewMessage, now: Timestamp) -> Result<bool> {
+        let mut due = Vec::new();
+        if self.config.lifetimes {
+            due = self.contents.lifetime_over(now, MARKED_MAX);
+        }
+        if let Some(age) = self.config.limits.age {
+            due.extend(self.contents.older_than(now.saturating_sub(age), MARKED_MAX));
+        }
+        due.sort_unstable();
+        due.dedup();
+        let (mut removed, mut marked) = (Ranges::new(), Vec::new());
+        for at in due {
+            let contents = &mut self.contents;
+            let Some(entry) = contents.entries.get(at) else { continue };
+            let is_last = contents.live_count_of(entry.subject) == 1;
+            if is_last && !contents.expiries.get(at).is_marker {
+                marked.push(Bytes::copy_from_slice(contents.subjects.subject(entry.subject)));
+            } else {
+                contents.doom(at);
+                removed.push((at, at));
+            }
+        }
+        let is_changed = !removed.is_empty() || !marked.is_empty();
+        if !removed.is_empty() {
+            let removed = self.removed_by_limits(removed, now)?;
+            self.queue(Effect { removed, ..Effect::default() }, None);
+        }
+        for subject in marked {
+            let marker = NewMessage { subject, ..template.clone() };
+            let bytes = size(self.config.storage, &marker);
+            let (_, effect) = self.store(&marker, bytes, now)?;
+            self.queue(effect, None);
+        }
+        Ok(is_changed)
     }
 
     /// Removes what is over any limit, whatever was appended last: after the limits changed, or after recovery.
@@ -92,16 +172,24 @@ impl Core {
                 limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut removed);
             }
         }
+        removed.extend(self.lifetimes_over(now));
         let removed = self.removed_by_limits(removed, now)?;
         Ok((!removed.is_empty()).then(|| Effect { removed, ..Effect::default() }))
     }
 
-    /// When the next message is too old; `None` where none will be.
+    /// When the next message is too old or its lifetime over; `None` where none will be.
     pub(crate) fn next_expiry(&mut self) -> Option<Timestamp> {
-        let age = self.config.limits.age.filter(|_| !self.config.sealed)?;
-        let (_, oldest) = self.contents.oldest_live()?;
-        let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
-        Some(Timestamp(oldest.time.0.saturating_add(age)))
+        if self.is_unchanging() {
+            return None;
+        }
+        let lifetime = self.contents.expiries.next_end().filter(|_| self.config.lifetimes);
+        let age = self.config.limits.age.filter(|_| !self.config.sealed);
+        let too_old = age.and_then(|age| {
+            let (_, oldest) = self.contents.oldest_mortal()?;
+            let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
+            Some(oldest.time.0.saturating_add(age))
+        });
+        lifetime.into_iter().chain(too_old).min().map(Timestamp)
     }
 
     /// Everything up to `through` but for the newest `keep`.

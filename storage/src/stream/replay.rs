@@ -197,14 +197,14 @@ impl Rebuild {
     }
 
     fn message(&mut self, message: StoredMessage) {
-        let StoredMessage { sequence, time, subject, message_id, headers, payload } = message;
+        let StoredMessage { sequence, time, subject, message_id, headers, payload, fate } = message;
         if sequence <= self.last_sequence {
             // Sound frames only rise: somebody put this one together.
             self.damage.push(format!("message {sequence} comes a second time"));
             return;
         }
         let bytes = message_bytes(StorageKind::File, subject.len(), headers.len(), payload.len());
-        self.contents.insert(sequence, &subject, bytes, time);
+        self.contents.insert(sequence, &subject, bytes, time, fate);
         self.contents.hold(bytes.into(), 1);
         self.last_sequence = sequence;
         self.last_time = Some(time);

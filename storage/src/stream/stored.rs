@@ -6,10 +6,15 @@
 
 use super::{
     Incarnation,
-    config::{Compression, Discard, Limits, StorageKind, StreamConfig, SyncPolicy},
+    config::{Compression, DeleteMarker, Discard, Limits, StorageKind, StreamConfig, SyncPolicy},
 };
 use crate::Timestamp;
-use bincode::{Decode, Encode, error::DecodeError};
+use bincode::{
+    Decode, Encode,
+    de::{BorrowDecoder, Decoder},
+    enc::Encoder,
+    error::{DecodeError, EncodeError},
+};
 use std::time::Duration;
 
 /// Version of the structures here.
@@ -36,8 +41,58 @@ pub(crate) struct StoredConfig {
     sealed: bool,
     deny_delete: bool,
     deny_purge: bool,
-    allow_rollup: bool,
+    options: Options,
     application: Vec<u8>,
+}
+
+/// Bits of the byte that options begin with.
+const OPTION_ROLLUP: u8 = 1;
+const OPTION_LIFETIMES: u8 = 2;
+
+/// A byte, and what its bits say that follows it. Where there are no lifetimes it is what a flag for rollups was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Options {
+    allow_rollup: bool,
+    lifetimes: Option<Lifetimes>,
+}
+
+/// Settings on lifetimes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Lifetimes {
+    is_on: bool,
+    /// Headers of a delete marker, and its lifetime in nanoseconds.
+    marker: Option<(Vec<u8>, u64)>,
+}
+
+impl Encode for Options {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let rollup = if self.allow_rollup { OPTION_ROLLUP } else { 0 };
+        let lifetimes = if self.lifetimes.is_some() { OPTION_LIFETIMES } else { 0 };
+        (rollup | lifetimes).encode(encoder)?;
+        self.lifetimes.as_ref().map_or(Ok(()), |lifetimes| lifetimes.encode(encoder))
+    }
+}
+
+impl<Context> Decode<Context> for Options {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let bits = u8::decode(decoder)?;
+        if bits & !(OPTION_ROLLUP | OPTION_LIFETIMES) != 0 {
+            return Err(DecodeError::Other("unknown options"));
+        }
+        let lifetimes = match bits & OPTION_LIFETIMES {
+            0 => None,
+            _ => Some(Lifetimes::decode(decoder)?),
+        };
+        Ok(Self { allow_rollup: bits & OPTION_ROLLUP != 0, lifetimes })
+    }
+}
+
+impl<'de, Context> bincode::BorrowDecode<'de, Context> for Options {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = Context>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
+    }
 }
 
 impl StoredConfig {
@@ -64,13 +119,25 @@ impl StoredConfig {
             sealed: config.sealed,
             deny_delete: config.deny_delete,
             deny_purge: config.deny_purge,
-            allow_rollup: config.allow_rollup,
+            options: Options {
+                allow_rollup: config.allow_rollup,
+                lifetimes: (config.lifetimes || config.delete_marker.is_some()).then(|| {
+                    Lifetimes {
+                        is_on: config.lifetimes,
+                        marker: config
+                            .delete_marker
+                            .as_ref()
+                            .map(|marker| (marker.headers.clone(), nanoseconds(marker.lifetime))),
+                    }
+                }),
+            },
             application: config.application.clone(),
         }
     }
 
     /// The public form.
     pub(crate) fn config(&self) -> StreamConfig {
+        let lifetimes = self.options.lifetimes.as_ref();
         StreamConfig {
             name: self.name.clone(),
             storage: StorageKind::File,
@@ -93,7 +160,14 @@ impl StoredConfig {
             sealed: self.sealed,
             deny_delete: self.deny_delete,
             deny_purge: self.deny_purge,
-            allow_rollup: self.allow_rollup,
+            allow_rollup: self.options.allow_rollup,
+            lifetimes: lifetimes.is_some_and(|lifetimes| lifetimes.is_on),
+            delete_marker: lifetimes.and_then(|lifetimes| lifetimes.marker.as_ref()).map(
+                |(headers, lifetime)| DeleteMarker {
+                    headers: headers.clone(),
+                    lifetime: Duration::from_nanos(*lifetime),
+                },
+            ),
             application: self.application.clone(),
         }
     }
@@ -248,6 +322,11 @@ mod tests {
             deny_delete: true,
             deny_purge: true,
             allow_rollup: true,
+            lifetimes: true,
+            delete_marker: Some(DeleteMarker {
+                headers: b"h".to_vec(),
+                lifetime: Duration::from_secs(9),
+            }),
             application: vec![1, 2, 3],
             ..StreamConfig::default()
         };

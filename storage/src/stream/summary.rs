@@ -8,6 +8,7 @@
 use super::{
     accounting::message_bytes,
     config::StorageKind,
+    fate::Fate,
     limit::joined,
     record::{Ranges, Record, Records, StoredMessage, number, read_number},
     stored::{StoredConfig, decode, encode},
@@ -30,6 +31,7 @@ pub(crate) struct Noted {
     pub(crate) subject: u32,
     /// What it counts for.
     pub(crate) bytes: u32,
+    pub(crate) fate: Fate,
 }
 
 /// A summary as stored.
@@ -46,7 +48,9 @@ pub(crate) struct Summary {
     pub(crate) ids: Vec<(Vec<u8>, u64, i64)>,
     pub(crate) subjects: Vec<Vec<u8>>,
     count: u32,
-    /// Of each message: distance of its sequence from the one before, of its time (zigzag), subject, bytes; LEB128.
+    /// Of each message: distance of its sequence from the one before, of its time (zigzag), subject, bytes. Behind them, of
+    /// each message with a lifetime or mark: its place among the messages as distance from the one before, what is left
+    /// of its lifetime from its time on (zigzag), whether it is a delete marker. LEB128.
     packed: Vec<u8>,
 }
 
@@ -86,7 +90,16 @@ impl Summary {
             if !rises || sequence > self.last_sequence || subject as usize >= self.subjects.len() {
                 return Err("messages do not fit the summary");
             }
-            messages.push(Noted { sequence, time: Timestamp(time), subject, bytes });
+            let time = Timestamp(time);
+            messages.push(Noted { sequence, time, subject, bytes, fate: Fate::default() });
+        }
+        let mut place = 0_usize;
+        while !packed.is_empty() {
+            let distance = usize::try_from(take(&mut packed)?).unwrap_or(usize::MAX);
+            place = place.saturating_add(distance);
+            let noted = messages.get_mut(place).ok_or("a lifetime of no message")?;
+            let expires = noted.time.0.wrapping_add(unzigzag(take(&mut packed)?));
+            noted.fate = Fate { expires, is_marker: take(&mut packed)? != 0 };
         }
         Ok(messages)
     }
@@ -142,7 +155,7 @@ impl Summing {
     }
 
     fn message(&mut self, message: StoredMessage) {
-        let StoredMessage { sequence, time, subject, message_id, headers, payload } = message;
+        let StoredMessage { sequence, time, subject, message_id, headers, payload, fate } = message;
         if sequence <= self.last_sequence {
             self.is_odd = true;
             return;
@@ -154,7 +167,7 @@ impl Summing {
             subjects.push(subject.to_vec());
             next
         });
-        self.messages.push(Noted { sequence, time, subject, bytes });
+        self.messages.push(Noted { sequence, time, subject, bytes, fate });
         self.is_removed.push(false);
         if !message_id.is_empty() {
             self.ids.push((message_id.to_vec(), sequence, time.0));
@@ -181,8 +194,8 @@ impl Summing {
     /// The summary; `None` where one would not tell everything.
     pub(crate) fn finish(self) -> Option<Summary> {
         let config = self.config.filter(|_| !self.is_odd)?;
-        let mut packed = Vec::new();
-        let (mut sequence, mut time, mut count) = (0, 0_i64, 0);
+        let (mut packed, mut fates, mut place) = (Vec::new(), Vec::new(), 0);
+        let (mut sequence, mut time, mut count) = (0, 0_i64, 0_u64);
         let stay =
             self.messages.iter().zip(&self.is_removed).filter(|(_, is_removed)| !**is_removed);
         for (noted, _) in stay {
@@ -190,9 +203,16 @@ impl Summing {
             number(&mut packed, zigzag(noted.time.0.wrapping_sub(time)));
             number(&mut packed, noted.subject.into());
             number(&mut packed, noted.bytes.into());
+            if !noted.fate.is_usual() {
+                number(&mut fates, count - place);
+                number(&mut fates, zigzag(noted.fate.expires.wrapping_sub(noted.time.0)));
+                number(&mut fates, noted.fate.is_marker.into());
+                place = count;
+            }
             (sequence, time) = (noted.sequence, noted.time.0);
             count += 1;
         }
+        packed.append(&mut fates);
         Some(Summary {
             last_sequence: self.last_sequence,
             last_time_ns: self.last_time.map(|time| time.0),
@@ -201,7 +221,7 @@ impl Summing {
             removed: joined(self.removed).into_vec(),
             ids: if config.config().dedup_window.is_zero() { Vec::new() } else { self.ids },
             subjects: self.subjects,
-            count,
+            count: u32::try_from(count).ok()?,
             packed,
             config,
         })
@@ -250,7 +270,9 @@ mod tests {
         let text = |sequence: u64, time, subject: &'static str, encoder: &mut Encoder| {
             let id = sequence.to_string();
             let texts = [subject.as_bytes(), id.as_bytes(), b"", b"x"];
-            encoder.message(sequence, Timestamp(time), texts);
+            let expires = if sequence == 14 { 99 } else { i64::MIN };
+            let fate = Fate { expires, is_marker: sequence == 14 };
+            encoder.message(sequence, Timestamp(time), fate, texts);
         };
         text(10, 100, "a", &mut encoder);
         text(13, 90, "b", &mut encoder);
@@ -268,9 +290,16 @@ mod tests {
         assert_eq!((summary.last_sequence, summary.last_time_ns), (20, Some(95)));
         assert_eq!(summary.progress, [("b".to_owned(), b"2".to_vec())]);
         assert_eq!((summary.ids.len(), &summary.last_id[..]), (3, &b""[..]));
-        let noted =
-            |sequence, time, subject| Noted { sequence, time: Timestamp(time), subject, bytes: 32 };
-        assert_eq!(summary.messages().unwrap(), [noted(13, 90, 1), noted(14, 95, 0)]);
+        let noted = |sequence, time, subject, fate| Noted {
+            sequence,
+            time: Timestamp(time),
+            subject,
+            bytes: 32,
+            fate,
+        };
+        let fate = Fate { expires: 99, is_marker: true };
+        let expected = [noted(13, 90, 1, Fate::default()), noted(14, 95, 0, fate)];
+        assert_eq!(summary.messages().unwrap(), expected);
         for len in 0..bytes.len() {
             assert!(Summary::decode(&bytes[..len]).is_err(), "{len}");
         }

@@ -18,7 +18,7 @@ use crate::{
     },
     log::{FrameBody, LogId, Position, SegmentNumber},
     stream::{
-        record::{Encoder, Record, Records, StoredMessage},
+        record::{Encoder, Record, Records},
         stored::{StateRecord, StoredConfig, decode, encode},
         summary::{Summary, Summing},
     },
@@ -187,10 +187,8 @@ fn records(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
         encoder.begin(due);
         match record? {
             Record::Message(message) => {
-                let StoredMessage { sequence, time, subject, message_id, headers, payload } =
-                    message;
-                encoder.message(sequence, time, [&subject, &message_id, &headers, &payload]);
-                sequences.push(sequence);
+                encoder.again(&message);
+                sequences.push(message.sequence);
             }
             Record::Remove(ranges) => encoder.remove(&ranges),
             Record::Skip(through) => encoder.skip(through),

@@ -3,7 +3,7 @@
 
 use super::{Compression, Discard, Storage, StreamConfig};
 use headwater_storage::stream::{
-    Compression as EngineCompression, Discard as EngineDiscard, Limits, StorageKind,
+    Compression as EngineCompression, DeleteMarker, Discard as EngineDiscard, Limits, StorageKind,
     StreamConfig as EngineConfig,
 };
 use std::time::Duration;
@@ -14,6 +14,21 @@ fn limit(number: i64) -> Option<u64> {
 
 fn nanoseconds(number: i64) -> Duration {
     Duration::from_nanos(u64::try_from(number).unwrap_or(0))
+}
+
+/// What takes the place of a subject's last message, for so long. The lifetime is in whole seconds.
+fn marker(lifetime: i64) -> DeleteMarker {
+    let seconds = lifetime / 1_000_000_000;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let text = match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{}s", seconds % 60),
+        _ => format!("{hours}h{minutes}m{}s", seconds % 60),
+    };
+    let headers = format!(
+        "NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\nNats-TTL: {text}\r\nNats-Rollup: sub\r\n\r\n"
+    );
+    DeleteMarker { headers: headers.into_bytes(), lifetime: nanoseconds(seconds * 1_000_000_000) }
 }
 
 impl StreamConfig {
@@ -49,6 +64,9 @@ impl StreamConfig {
             deny_delete: self.deny_delete,
             deny_purge: self.deny_purge,
             allow_rollup: self.allow_rollup_hdrs,
+            lifetimes: self.allow_msg_ttl,
+            delete_marker: (self.subject_delete_marker_ttl > 0)
+                .then(|| marker(self.subject_delete_marker_ttl)),
             application: serde_json::to_vec(self).unwrap_or_default(),
         }
     }

@@ -184,12 +184,6 @@ pub struct ConsumerLimits {
 /// Settings that are read, so that verdicts on them are right, and refused once nothing else is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unbuilt {
-    /// Time to live per message.
-    pub allow_msg_ttl: bool,
-    /// Markers for subjects whose last message went, in nanoseconds.
-    pub subject_delete_marker_ttl: i64,
-    /// Counters.
-    pub allow_msg_counter: bool,
     /// Schedules.
     pub allow_msg_schedules: bool,
     /// Acknowledging before storing.
@@ -270,8 +264,14 @@ pub struct StreamConfig {
     pub discard_new_per_subject: bool,
     /// Bounds of consumers.
     pub consumer_limits: ConsumerLimits,
-    /// Time to live per message; always off here.
+    /// Time to live per message.
     pub allow_msg_ttl: bool,
+    /// How long a marker of a subject whose last message went by itself stays, in nanoseconds; 0 for no markers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub subject_delete_marker_ttl: i64,
+    /// Messages are increments of counters.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_msg_counter: bool,
     /// Batches that are stored whole or not at all.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_atomic: bool,
@@ -290,6 +290,10 @@ impl StreamConfig {
     /// Whether it is a copy of other streams, in whole or in part.
     pub fn is_copy(&self) -> bool {
         self.mirror.is_some() || !self.sources.is_empty()
+    }
+    /// Whether what is stored is not just what is published: copies, markers, counters.
+    pub fn is_written_otherwise(&self) -> bool {
+        self.is_copy() || self.subject_delete_marker_ttl > 0 || self.allow_msg_counter
     }
     /// Bytes set aside for it.
     pub fn reserved_bytes(&self) -> u64 {
@@ -317,7 +321,8 @@ mod tests {
             "republish": {"src": "b.>", "dest": "r.>", "headers_only": true},
             "allow_direct": true, "mirror_direct": false, "sealed": false, "deny_delete": true,
             "deny_purge": true, "allow_rollup_hdrs": false, "discard_new_per_subject": true,
-            "consumer_limits": {"max_ack_pending": 8}, "allow_msg_ttl": false, "allow_atomic": true, "allow_batched": true,
+            "consumer_limits": {"max_ack_pending": 8}, "allow_msg_ttl": true, "subject_delete_marker_ttl": 2_000_000_000_i64,
+            "allow_msg_counter": true, "allow_atomic": true, "allow_batched": true,
             "metadata": {"k": "v", "_nats.req.level": "4"},
         });
         let config = parse(full.to_string().as_bytes(), true).unwrap().config;

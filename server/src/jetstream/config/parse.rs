@@ -88,7 +88,9 @@ fn read(fields: &Fields<'_>) -> Result<StreamConfig, ApiError> {
             .map(|each| consumer_limits(&each))
             .transpose()?
             .unwrap_or_default(),
-        allow_msg_ttl: false,
+        allow_msg_ttl: fields.flag("allow_msg_ttl")?,
+        subject_delete_marker_ttl: fields.integer("subject_delete_marker_ttl")?,
+        allow_msg_counter: fields.flag("allow_msg_counter")?,
         allow_atomic: fields.flag("allow_atomic")?,
         allow_batched: fields.flag("allow_batched")?,
         metadata: metadata(fields)?,
@@ -99,9 +101,6 @@ fn read(fields: &Fields<'_>) -> Result<StreamConfig, ApiError> {
 fn unbuilt(fields: &Fields<'_>) -> Result<Unbuilt, ApiError> {
     let modes = [("", false), ("default", false), ("async", true)];
     Ok(Unbuilt {
-        allow_msg_ttl: fields.flag("allow_msg_ttl")?,
-        subject_delete_marker_ttl: fields.integer("subject_delete_marker_ttl")?,
-        allow_msg_counter: fields.flag("allow_msg_counter")?,
         allow_msg_schedules: fields.flag("allow_msg_schedules")?,
         is_persisted_late: fields.word("persist_mode", &modes)?.unwrap_or(false),
     })

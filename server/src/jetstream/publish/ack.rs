@@ -10,12 +10,21 @@ use headwater_storage::Appended;
 /// Longest number and what follows it.
 const END_BYTES: usize = 48;
 
-/// The message is stored, or was before.
-pub(super) fn accepted(settings: &Settings, appended: &Appended) -> Bytes {
+/// The message is stored, or was before. `counter` is what is stored of an increment, which names the value.
+pub(super) fn accepted(settings: &Settings, appended: &Appended, counter: Option<&Bytes>) -> Bytes {
     let mut text = Vec::with_capacity(settings.ack_start.len() + END_BYTES);
     text.extend_from_slice(&settings.ack_start);
     text.extend_from_slice(itoa::Buffer::new().format(appended.sequence).as_bytes());
-    text.extend_from_slice(if appended.duplicate { b",\"duplicate\": true}" } else { b"}" });
+    match counter.and_then(|counter| counter.strip_prefix(b"{")).filter(|_| !appended.duplicate) {
+        Some(value) => {
+            text.push(b',');
+            text.extend_from_slice(value);
+        }
+        None => {
+            let end: &[u8] = if appended.duplicate { b",\"duplicate\": true}" } else { b"}" };
+            text.extend_from_slice(end);
+        }
+    }
     Bytes::from(text)
 }
 
@@ -59,7 +68,7 @@ mod tests {
         let config = StreamConfig { name: "A".into(), ..StreamConfig::default() };
         let settings = Settings::new(&config);
         let ack = |sequence, duplicate| {
-            accepted(&settings, &Appended { sequence, duplicate, time: Timestamp(0) })
+            accepted(&settings, &Appended { sequence, duplicate, time: Timestamp(0) }, None)
         };
         assert_eq!(ack(1, false), r#"{"stream":"A","seq":1}"#);
         let longest = r#"{"stream":"A","seq":18446744073709551615,"duplicate": true}"#;

@@ -1,9 +1,11 @@
 //! The headers that mean something to a stream, found in one pass. Names are compared with case, the first one wins.
 //! Not here: what they do.
 
-use super::time_to_live::TimeToLive;
+use crate::jetstream::counter::is_increment;
+use crate::jetstream::errors::{self, ApiError};
 use crate::protocol::headers;
 use bytes::{Bytes, BytesMut};
+use headwater_replication::time_to_live::TimeToLive;
 
 const VERSION: &[u8] = b"NATS/1.0";
 
@@ -19,7 +21,7 @@ pub(super) struct Headers<'a> {
     pub(super) expected_message_id: Option<&'a [u8]>,
     pub(super) rollup: Option<&'a [u8]>,
     pub(super) time_to_live: Option<TimeToLive>,
-    pub(super) has_increment: bool,
+    pub(super) increment: Option<&'a [u8]>,
     pub(super) has_schedule: bool,
     pub(super) has_source: bool,
 }
@@ -40,6 +42,30 @@ impl<'a> Headers<'a> {
         found
     }
 
+    /// Whether the message is to expire, or never to.
+    pub(super) fn has_lifetime(&self) -> bool {
+        matches!(self.time_to_live, Some(TimeToLive::Never | TimeToLive::Seconds(_)))
+    }
+
+    /// What is wrong with the increment of a counter, if there is one.
+    pub(super) fn check_increment(&self, is_counter: bool, payload: &[u8]) -> Result<(), ApiError> {
+        let Some(increment) = self.increment else { return Ok(()) };
+        let is_expecting = self.rollup.is_some()
+            || self.expected_stream.is_some()
+            || self.expected_message_id.is_some()
+            || self.expected_subject.is_some()
+            || self.expected_sequence.is_some()
+            || self.expected_subject_sequence.is_some();
+        let verdicts = [
+            (!is_increment(increment), errors::COUNTER_INCREMENT_INVALID),
+            (!is_counter, errors::COUNTERS_DISABLED),
+            (!payload.is_empty(), errors::COUNTER_PAYLOAD),
+            (is_expecting, errors::COUNTER_INCREMENT_INVALID),
+        ];
+        let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
+        found.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
         match name {
             b"Msg-Id" => set(&mut self.message_id, value),
@@ -52,7 +78,7 @@ impl<'a> Headers<'a> {
             b"Expected-Last-Msg-Id" => set(&mut self.expected_message_id, value),
             b"Rollup" => set(&mut self.rollup, value),
             b"TTL" => set(&mut self.time_to_live, TimeToLive::read(value)),
-            b"Incr" => self.has_increment = true,
+            b"Incr" => set(&mut self.increment, value),
             b"Schedule" => self.has_schedule = true,
             b"Stream-Source" => self.has_source = true,
             _ => {}

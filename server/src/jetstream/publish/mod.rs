@@ -11,7 +11,6 @@ mod fast;
 mod headers;
 pub(crate) mod republish;
 mod settings;
-mod time_to_live;
 
 pub(crate) use budget::Budget;
 
@@ -22,12 +21,12 @@ use atomic::AtomicBatches;
 use bytes::Bytes;
 use fast::FastBatches;
 use headers::Headers;
+use headwater_replication::time_to_live::{self, TimeToLive};
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
 use settings::Settings;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use time_to_live::TimeToLive;
 use tokio::sync::mpsc;
 
 /// Largest header block of a stored message.
@@ -106,9 +105,11 @@ impl Publisher {
         &self,
         account: Arc<Account>,
         settings: Arc<Settings>,
-        new: NewMessage,
+        mut new: NewMessage,
         reply: Bytes,
     ) {
+        new.combined = settings.is_counter.then(Arc::default);
+        let combined = new.combined.clone();
         let again = settings.republish.as_ref().map(|republish| {
             republish.look_up(&self.stream, &new.subject, u64::MAX);
             (new.subject.clone(), new.headers.clone(), new.payload.clone())
@@ -123,7 +124,10 @@ impl Publisher {
             }
             if !reply.is_empty() {
                 let payload = match &result {
-                    Ok(appended) => ack::accepted(&settings, appended),
+                    Ok(appended) => {
+                        let combined = combined.as_ref().and_then(|told| told.get());
+                        ack::accepted(&settings, appended, combined)
+                    }
                     Err(error) => ack::refused(&settings, &ApiError::of_append(error)),
                 };
                 account.send(&ack::message(reply, payload));
@@ -179,7 +183,7 @@ fn prepare(
         return Err(errors::SEALED);
     }
     if new.headers.is_empty() {
-        return Ok(new);
+        return if settings.is_counter { Err(errors::COUNTER_INCREMENT_MISSING) } else { Ok(new) };
     }
     with_headers(stream, settings, new)
 }
@@ -191,13 +195,11 @@ fn with_headers(
 ) -> Result<NewMessage, ApiError> {
     let block = new.headers.clone();
     let headers = Headers::read(&block);
-    if headers.has_increment {
-        return Err(errors::COUNTERS_DISABLED);
-    }
+    headers.check_increment(settings.is_counter, &new.payload)?;
     if headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes()) {
         return Err(errors::EXPECTED_STREAM);
     }
-    if headers.time_to_live == Some(TimeToLive::Some) {
+    if headers.has_lifetime() && !settings.allow_ttl {
         return Err(errors::TTL_DISABLED);
     }
     new.expect = expectations(stream, &headers, &new.subject)?;
@@ -205,8 +207,6 @@ fn with_headers(
         Some(errors::SCHEDULES_DISABLED)
     } else if headers.has_source {
         Some(errors::SOURCE_HEADER_REFUSED)
-    } else if headers.time_to_live == Some(TimeToLive::Invalid) {
-        Some(errors::TTL_INVALID)
     } else {
         None
     };
@@ -218,7 +218,28 @@ fn with_headers(
     if let Some(value) = headers.rollup {
         new.rollup = Some(rollup(stream, settings, &new, value)?);
     }
+    if headers.time_to_live == Some(TimeToLive::Invalid) {
+        unmet(stream, &new.expect).map_or(Ok(()), Err)?;
+        let is_denied = new.rollup.is_some() && !settings.allow_rollup;
+        return Err(if is_denied { errors::ROLLUP_DENIED } else { errors::TTL_INVALID });
+    }
+    set_lifetime(settings, &headers, &mut new);
     Ok(new)
+}
+
+/// The lifetime that a message asks for, raised to the shortest one there is; the stored header says so.
+fn set_lifetime(settings: &Settings, headers: &Headers<'_>, new: &mut NewMessage) {
+    new.is_marker = settings.has_markers && time_to_live::is_delete_marker(&new.headers);
+    let least = settings.ttl_seconds_min;
+    let wanted = match headers.time_to_live {
+        Some(TimeToLive::Seconds(seconds)) if seconds < least => {
+            new.headers = time_to_live::replaced(&new.headers, least);
+            TimeToLive::Seconds(least)
+        }
+        Some(wanted) => wanted,
+        None => return,
+    };
+    new.lifetime = wanted.lifetime();
 }
 
 /// What the publisher expects of the stream. What is not a number is expected to be something that cannot be.

@@ -91,7 +91,7 @@ pub(crate) fn follow(
     config: &StreamConfig,
     runtime: &tokio::runtime::Handle,
 ) -> Option<AbortOnDrop> {
-    let republisher = Republisher::new(config).filter(|_| config.is_copy())?;
+    let republisher = Republisher::new(config).filter(|_| config.is_written_otherwise())?;
     let next = stream.committed_sequence().saturating_add(1);
     let mut tail = stream.tail(next, Vec::new());
     let (stream, account, name) = (stream.clone(), account.clone(), config.name.clone());

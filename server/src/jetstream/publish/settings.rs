@@ -4,7 +4,7 @@
 use super::republish::Republisher;
 use crate::jetstream::config::StreamConfig;
 use bytes::Bytes;
-use headwater_replication::Transform;
+use headwater_replication::{Transform, target::lifetime_seconds_min};
 
 /// What publishing needs of a configuration.
 #[derive(Debug)]
@@ -20,8 +20,15 @@ pub(super) struct Settings {
     pub(super) allow_atomic: bool,
     pub(super) allow_batched: bool,
     pub(super) allow_rollup: bool,
+    pub(super) allow_ttl: bool,
+    /// Messages are increments of counters.
+    pub(super) is_counter: bool,
+    /// Whether markers take the place of last messages.
+    pub(super) has_markers: bool,
+    /// The shortest lifetime of a message, in seconds; 0 for any.
+    pub(super) ttl_seconds_min: u64,
     pub(super) message_bytes_max: Option<usize>,
-    /// None for a stream that takes copies: there what arrives is followed instead.
+    /// None for a stream that is written otherwise too: there what arrives is followed instead.
     pub(super) republish: Option<Republisher>,
     transform: Option<Transform>,
 }
@@ -40,8 +47,12 @@ impl Settings {
             allow_atomic: config.allow_atomic,
             allow_batched: config.allow_batched,
             allow_rollup: config.allow_rollup_hdrs,
+            allow_ttl: config.allow_msg_ttl,
+            is_counter: config.allow_msg_counter,
+            has_markers: config.subject_delete_marker_ttl > 0,
+            ttl_seconds_min: lifetime_seconds_min(&config.engine(String::new())),
             message_bytes_max: usize::try_from(config.max_msg_size).ok(),
-            republish: Republisher::new(config).filter(|_| !config.is_copy()),
+            republish: Republisher::new(config).filter(|_| !config.is_written_otherwise()),
             transform: transform.and_then(|each| Transform::new(&each.src, &each.dest).ok()),
         }
     }

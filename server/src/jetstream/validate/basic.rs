@@ -2,7 +2,7 @@
 //! Not here: what depends on other streams.
 
 use super::{NAME_BYTES_MAX, is_name};
-use crate::jetstream::config::{Discard, Storage, StreamConfig};
+use crate::jetstream::config::{Discard, Retention, Storage, StreamConfig};
 use crate::jetstream::errors::{self, ApiError};
 
 const DESCRIPTION_BYTES_MAX: usize = 4096;
@@ -26,7 +26,7 @@ pub(super) fn check(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), 
     limits(config, is_pedantic)?;
     window(config, is_pedantic)?;
     discard(config)?;
-    markers(config)?;
+    markers(config, is_pedantic)?;
     persistence(config)
 }
 
@@ -108,9 +108,23 @@ fn window(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), ApiError> 
     Err(ApiError::config(text))
 }
 
+/// What counters do not go with.
+fn counters(config: &StreamConfig) -> Option<&'static str> {
+    let verdicts = [
+        (config.discard == Discard::New, "counter stream cannot use discard new"),
+        (config.allow_msg_ttl, "counter stream cannot use message TTLs"),
+        (config.unbuilt.allow_msg_schedules, "counter stream cannot use message schedules"),
+        (config.retention != Retention::Limits, "counter stream can only use limits retention"),
+    ];
+    let mut wrong = verdicts.into_iter().filter(|(is_wrong, _)| *is_wrong);
+    wrong.next().filter(|_| config.allow_msg_counter).map(|(_, text)| text)
+}
+
 fn discard(config: &StreamConfig) -> Result<(), ApiError> {
     let text = if config.deny_purge && config.allow_rollup_hdrs {
         "roll-ups require the purge permission"
+    } else if let Some(text) = counters(config) {
+        text
     } else if config.discard_new_per_subject && config.discard != Discard::New {
         "discard new per subject requires discard new policy to be set"
     } else if config.discard_new_per_subject && config.max_msgs_per_subject <= 0 {
@@ -136,14 +150,28 @@ fn persistence(config: &StreamConfig) -> Result<(), ApiError> {
     Err(ApiError::config(text))
 }
 
-fn markers(config: &StreamConfig) -> Result<(), ApiError> {
-    let ttl = config.unbuilt.subject_delete_marker_ttl;
-    let text = match ttl {
+/// Markers need messages with a lifetime, and replace what is left of their subject.
+fn markers(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), ApiError> {
+    let text = match config.subject_delete_marker_ttl {
         0 => return Ok(()),
         ttl if ttl < 0 => "subject delete marker TTL must not be negative",
         ttl if ttl < SECOND => "subject delete marker TTL must be at least 1 second",
-        _ if config.mirror.is_some() => "subject delete markers forbidden on mirrors",
-        _ => return Ok(()),
+        _ => {
+            let implied = [
+                (config.allow_msg_ttl, "message TTLs are disabled"),
+                (config.allow_rollup_hdrs, "roll-ups are disabled"),
+            ];
+            let missing = implied.into_iter().find(|(is_set, _)| is_pedantic && !is_set);
+            if let Some((_, what)) = missing {
+                let text = format!("subject delete marker cannot be set if {what}");
+                return Err(ApiError::config(text));
+            }
+            if !config.allow_rollup_hdrs {
+                config.deny_purge = false;
+            }
+            (config.allow_msg_ttl, config.allow_rollup_hdrs) = (true, true);
+            return Ok(());
+        }
     };
     Err(ApiError::config(text))
 }

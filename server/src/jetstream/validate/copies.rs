@@ -38,7 +38,7 @@ pub(super) fn check(
     let mut mirror_direct = config.mirror_direct;
     if let Some(mirror) = &config.mirror {
         not_with_a_mirror(config)?;
-        mirror_transforms(mirror)?;
+        mirror_transforms(config, mirror)?;
         check_mirror_consumer(mirror)?;
         if let Some(external) = &mirror.external {
             prefixes.add(external);
@@ -58,7 +58,7 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (config.first_seq > 0, errors::MIRROR_WITH_FIRST_SEQUENCE),
         (!config.subjects.is_empty(), errors::MIRROR_WITH_SUBJECTS),
         (!config.sources.is_empty(), errors::MIRROR_WITH_SOURCES),
-        (unbuilt.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
+        (config.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
         (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
         (config.allow_batched, errors::MIRROR_WITH_BATCHED),
         (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
@@ -67,10 +67,13 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
     found.map_or(Ok(()), |(_, error)| Err(error))
 }
 
-fn mirror_transforms(mirror: &OriginConfig) -> Result<(), ApiError> {
+fn mirror_transforms(config: &StreamConfig, mirror: &OriginConfig) -> Result<(), ApiError> {
     let transforms = &mirror.subject_transforms;
     if !mirror.filter_subject.is_empty() && !transforms.is_empty() {
         return Err(errors::MIRROR_FILTER_AND_TRANSFORMS);
+    }
+    if config.subject_delete_marker_ttl > 0 {
+        return Err(ApiError::config("subject delete markers forbidden on mirrors"));
     }
     for (outer, one) in transforms.iter().enumerate() {
         if !one.src.is_empty() && !subject::is_valid(&one.src) {

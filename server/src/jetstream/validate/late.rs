@@ -28,9 +28,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
     let unbuilt = &config.unbuilt;
     let origins = || config.mirror.iter().chain(&config.sources);
     let settings = [
-        (unbuilt.allow_msg_ttl, "allow_msg_ttl"),
-        (unbuilt.subject_delete_marker_ttl != 0, "subject_delete_marker_ttl"),
-        (unbuilt.allow_msg_counter, "allow_msg_counter"),
         (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.is_persisted_late, "persist_mode async"),
         (origins().any(|origin| origin.external.is_some()), "an external origin"),

@@ -25,7 +25,9 @@ use std::sync::Arc;
 pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// Key under which the API level that a stream needs is stored.
 pub(crate) const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
-/// Level that atomic batches need.
+/// Level that messages with a lifetime need.
+const LIFETIME_LEVEL: &str = "1";
+/// Level that atomic batches and counters need.
 const ATOMIC_LEVEL: &str = "2";
 /// Level that fast batches need.
 const FAST_LEVEL: &str = "4";
@@ -120,10 +122,13 @@ fn metadata(config: &mut StreamConfig) {
     for key in DYNAMIC_KEYS {
         config.metadata.remove(key);
     }
-    let level = match (config.allow_atomic, config.allow_batched) {
-        (_, true) => FAST_LEVEL,
-        (true, false) => ATOMIC_LEVEL,
-        (false, false) => "0",
-    };
+    let has_lifetimes = config.allow_msg_ttl || config.subject_delete_marker_ttl > 0;
+    let levels = [
+        (config.allow_batched, FAST_LEVEL),
+        (config.allow_atomic, ATOMIC_LEVEL),
+        (config.allow_msg_counter, ATOMIC_LEVEL),
+        (has_lifetimes, LIFETIME_LEVEL),
+    ];
+    let level = levels.into_iter().find(|(is_used, _)| *is_used).map_or("0", |(_, level)| level);
     config.metadata.insert(REQUIRED_LEVEL_KEY.to_owned(), level.to_owned());
 }

@@ -28,6 +28,14 @@ pub(crate) fn updated(old: &StreamConfig, mut new: StreamConfig) -> Result<Strea
     if new.mirror.is_some() && new.mirror != old.mirror {
         return Err(errors::MIRROR_NOT_UPDATABLE);
     }
+    if old.allow_msg_ttl && !new.allow_msg_ttl {
+        return Err(ApiError::config("message TTL status can not be disabled"));
+    }
+    if old.allow_msg_counter != new.allow_msg_counter {
+        return Err(ApiError::config(
+            "stream configuration update can not change message counter setting",
+        ));
+    }
     if new.sealed {
         new.max_age = 0;
         new.discard = Discard::New;

@@ -6,11 +6,11 @@
 
 use super::super::headers::Headers;
 use super::super::settings::Settings;
-use super::super::time_to_live::TimeToLive;
-use super::super::{HEADER_BYTES_MAX, expectations, unmet};
+use super::super::{HEADER_BYTES_MAX, expectations, set_lifetime, unmet};
 use super::staging::Member;
 use crate::jetstream::errors::{self, ApiError};
 use bytes::Bytes;
+use headwater_replication::time_to_live::TimeToLive;
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream};
 use std::collections::HashSet;
@@ -50,7 +50,8 @@ fn message(
     member: Member,
     earlier: &Earlier,
 ) -> Result<NewMessage, ApiError> {
-    let headers = Headers::read(&member.headers);
+    let block = member.headers.clone();
+    let headers = Headers::read(&block);
     plain(settings, &member, &headers)?;
     let message_id = headers.message_id.map(Bytes::copy_from_slice);
     let is_known = |id: &Bytes| earlier.ids.contains(id) || stream.sequence_of_id(id).is_some();
@@ -60,6 +61,9 @@ fn message(
     if headers.has_source {
         return Err(errors::SOURCE_HEADER_REFUSED);
     }
+    if settings.is_counter && headers.increment.is_none() {
+        return Err(errors::COUNTER_INCREMENT_MISSING);
+    }
     let subject = settings.transformed(&member.subject);
     let expect = expected(stream, &headers, &subject, earlier)?;
     let own = |error| unmet(stream, &expect).unwrap_or(error);
@@ -68,8 +72,17 @@ fn message(
     }
     let rollup = headers.rollup.map(|value| rollup(settings, value, &subject, earlier));
     let rollup = rollup.transpose().map_err(own)?;
-    let Member { headers, payload, .. } = member;
-    Ok(NewMessage { subject, headers, payload, message_id, rollup, expect })
+    let mut new = NewMessage {
+        subject,
+        headers: member.headers,
+        payload: member.payload,
+        message_id,
+        rollup,
+        expect,
+        ..NewMessage::default()
+    };
+    set_lifetime(settings, &headers, &mut new);
+    Ok(new)
 }
 
 /// What does not depend on the stream's messages.
@@ -79,12 +92,16 @@ fn plain(settings: &Settings, member: &Member, headers: &Headers<'_>) -> Result<
     }
     let is_other_stream =
         headers.expected_stream.is_some_and(|name| name != settings.name.as_bytes());
+    let is_ttl_invalid = headers.time_to_live == Some(TimeToLive::Invalid);
+    if member.headers.len() > HEADER_BYTES_MAX {
+        return Err(errors::HEADERS_EXCEED_MAXIMUM);
+    }
+    headers.check_increment(settings.is_counter, &member.payload)?;
     let verdicts = [
-        (member.headers.len() > HEADER_BYTES_MAX, errors::HEADERS_EXCEED_MAXIMUM),
-        (headers.has_increment, errors::COUNTERS_DISABLED),
         (is_other_stream, errors::EXPECTED_STREAM),
-        (headers.time_to_live == Some(TimeToLive::Some), errors::TTL_DISABLED),
-        (headers.time_to_live == Some(TimeToLive::Invalid), errors::TTL_INVALID),
+        (headers.has_lifetime() && !settings.allow_ttl, errors::TTL_DISABLED),
+        (is_ttl_invalid && !settings.allow_ttl, errors::TTL_DISABLED),
+        (is_ttl_invalid, errors::TTL_INVALID),
     ];
     let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
     found.map_or(Ok(()), |(_, error)| Err(error))

@@ -1,0 +1,50 @@
+//! When a message goes by itself, apart from the limits of its stream, as it is stored with it.
+//! Not here: which messages are due (`expiries`), how it is written (`record`).
+
+use crate::{NewMessage, Timestamp, message::Lifetime};
+
+/// What is stored with a message that has a lifetime or is a delete marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// When its lifetime is over, in nanoseconds since 1970; the minimum where it has none, the maximum where it has no end.
+    pub(crate) expires: i64,
+    /// It stands for a subject whose last message went: no other marker follows it.
+    pub(crate) is_marker: bool,
+}
+
+impl Default for Fate {
+    fn default() -> Self {
+        Self { expires: i64::MIN, is_marker: false }
+    }
+}
+
+impl Fate {
+    /// Of a message that is stored at this time.
+    pub(crate) fn of(message: &NewMessage, time: Timestamp) -> Self {
+        let expires = match message.lifetime {
+            Lifetime::Unset => i64::MIN,
+            Lifetime::Forever => i64::MAX,
+            Lifetime::For(lifetime) => {
+                let lifetime = i64::try_from(lifetime.as_nanos()).unwrap_or(i64::MAX);
+                // The ends of the range mean something else.
+                time.0.saturating_add(lifetime).clamp(i64::MIN + 1, i64::MAX)
+            }
+        };
+        Self { expires, is_marker: message.is_marker }
+    }
+
+    /// Whether it is that of most messages: no lifetime, no marker.
+    pub(crate) fn is_usual(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether the limit on age does not take it.
+    pub(crate) fn is_forever(self) -> bool {
+        self.expires == i64::MAX
+    }
+
+    /// When its lifetime is over, where it has one that ends.
+    pub(crate) fn end(self) -> Option<i64> {
+        (self.expires != i64::MIN && self.expires != i64::MAX).then_some(self.expires)
+    }
+}
