@@ -15,6 +15,7 @@ pub mod config;
 mod consumer;
 mod consumers;
 mod copies;
+mod domain;
 mod entry;
 pub mod errors;
 mod info;
@@ -53,6 +54,8 @@ pub struct JetStreamOptions {
     pub file_bytes_max: Option<u64>,
     /// Whether unknown fields in requests are refused.
     pub is_strict: bool,
+    /// The domain; empty for none.
+    pub domain: String,
     /// Where the data lies, for monitoring and to find out how much room there is.
     pub directory: PathBuf,
 }

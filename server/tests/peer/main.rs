@@ -26,6 +26,7 @@ mod account;
 mod advisories;
 mod batches;
 mod limits;
+mod linked;
 mod listing;
 mod messages;
 mod mirrors;
