@@ -100,7 +100,7 @@ impl Side {
     pub(crate) fn start_with(program: PathBuf, settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let child = spawn(&program, directory.path(), &settings);
-        let client = connect(&directory, child.id());
+        let client = connect(&directory, child.id(), settings.name);
         Self { program, settings, directory, child, client, deliveries: Vec::new() }
     }
     /// Ends the process and starts another on the same store.
@@ -118,7 +118,7 @@ impl Side {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.child = spawn(&self.program, self.directory.path(), &self.settings);
-        self.client = connect(&self.directory, self.child.id());
+        self.client = connect(&self.directory, self.child.id(), self.settings.name);
     }
     /// Where clients connect.
     pub(crate) fn address(&self) -> String {
@@ -157,10 +157,11 @@ fn address(directory: &Path, pid: u32) -> Option<String> {
 }
 
 /// Waits until JetStream answers, and has told of it: what is heard later is of the script. The connection that asked goes.
-fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
+fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
     let started = Instant::now();
     loop {
-        let client = address(directory.path(), pid).and_then(|at| Client::connect(&at).ok());
+        let client =
+            address(directory.path(), pid).and_then(|at| Client::connect_as(&at, name).ok());
         if let Some(mut client) = client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
@@ -171,7 +172,7 @@ fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
                 assert!(client.hear(ANSWER).is_some(), "the request is told of");
                 drop(client);
                 let address = address(directory.path(), pid).unwrap();
-                return Client::connect(&address).unwrap();
+                return Client::connect_as(&address, name).unwrap();
             }
         }
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
