@@ -170,7 +170,7 @@ fn copies(tenant: &Tenant, entry: &Entry) -> Vec<Copy> {
         let mirror = config.mirror.iter().map(|origin| (origin, MIRROR_KEY.to_owned()));
         let sources = config.sources.iter().map(|each| (each, source_key(&each.index_name())));
         for (origin, key) in mirror.chain(sources) {
-            if origin.name != name {
+            if origin.name != name || origin.external.is_some() {
                 continue;
             }
             let progress = other.stream.progress(&key);

@@ -108,7 +108,7 @@ impl Pair {
 }
 
 /// Copies while both sides are killed and restarted in turn.
-fn check(origin: &Path, copier: &Path, is_origin_hub: bool) {
+fn check(origin: &Path, copier: &Path, is_origin_hub: bool, ends: &[End]) {
     let mut pair = Pair::start(origin, copier, is_origin_hub);
     pair.create(true, &json!({"name": "A", "subjects": ["a.>"]}));
     pair.publish(60);
@@ -124,11 +124,11 @@ fn check(origin: &Path, copier: &Path, is_origin_hub: bool) {
     pair.compare(&deleted);
     pair.publish(40);
     pair.compare(&deleted);
-    for end in [End::Kill, End::Stop] {
-        pair.copier.restart(end);
+    for end in ends {
+        pair.copier.restart(*end);
         pair.publish(50);
         pair.compare(&deleted);
-        pair.origin.restart(end);
+        pair.origin.restart(*end);
         pair.publish(50);
         pair.compare(&deleted);
     }
@@ -145,13 +145,29 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
 }
 
 #[test]
-fn nats_server_copies_from_a_leaf() {
+fn nats_server_copies_from_a_leaf_and_from_its_hub() {
     let Some((own, peer)) = programs() else { return };
-    check(&own, &peer, false);
+    // nats-server takes its time before it tries again, so both wait at the same time.
+    std::thread::scope(|scope| {
+        for is_origin_hub in [false, true] {
+            let (own, peer) = (&own, &peer);
+            scope.spawn(move || check(own, peer, is_origin_hub, &[End::Kill]));
+        }
+    });
 }
 
 #[test]
-fn nats_server_copies_from_its_hub() {
+fn copies_from_nats_server() {
     let Some((own, peer)) = programs() else { return };
-    check(&own, &peer, true);
+    for is_origin_hub in [false, true] {
+        check(&peer, &own, is_origin_hub, &[End::Kill, End::Stop]);
+    }
+}
+
+#[test]
+fn copies_between_two() {
+    let own = side::headwater();
+    for is_origin_hub in [false, true] {
+        check(&own, &own, is_origin_hub, &[End::Kill, End::Stop]);
+    }
 }
