@@ -17,6 +17,9 @@ pub enum Error {
     /// The origin could not be read.
     #[error("origin cannot be read: {0}")]
     OriginUnreadable(StorageError),
+    /// The origin is elsewhere, and does not answer or cannot be followed; with the reason.
+    #[error("origin cannot be reached: {0}")]
+    OriginUnreachable(String),
     /// The stream that takes the copies refused one.
     #[error("copy refused at origin sequence {sequence}: {reason}")]
     Refused {

@@ -37,6 +37,15 @@ impl OriginIdentity {
         Self { incarnation: Some(stream.incarnation()), hash: identity_hash(stream.created()) }
     }
 
+    /// Whether both are known and the same.
+    pub fn is_surely(&self, other: &Self) -> bool {
+        match (self.incarnation, other.incarnation) {
+            (Some(own), Some(others)) => own == others,
+            (None, None) => !self.hash.is_empty() && self.hash == other.hash,
+            _ => false,
+        }
+    }
+
     /// Whether both are known and different.
     pub fn differs(&self, other: &Self) -> bool {
         match (self.incarnation, other.incarnation) {

@@ -113,9 +113,7 @@ impl Source {
         }
         // The origin ends before the position. If it surely is the same creation, it lost messages after they were
         // copied and will give their sequences out again: those are new. If not, it is another creation.
-        if known.identity.incarnation.is_some()
-            && known.identity.incarnation == origin.identity.incarnation
-        {
+        if known.identity.is_surely(&origin.identity) {
             return Ok((Some(origin.last_sequence), false));
         }
         Ok((None, true))

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod jetstream;
+mod leaf;
 pub mod log;
 pub mod monitoring;
 pub mod network;

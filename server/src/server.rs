@@ -4,6 +4,7 @@
 use crate::config::Options;
 use crate::config::options::{JetStreamOptions, StorageOptions};
 use crate::jetstream::{self, Identity, JetStream};
+use crate::leaf;
 use crate::monitoring;
 use crate::network::{Close, listener};
 use crate::protocol;
@@ -62,6 +63,7 @@ pub struct RunningServer {
     shared: Arc<Shared>,
     client_address: SocketAddr,
     monitoring_address: Option<SocketAddr>,
+    leaf_address: Option<SocketAddr>,
     services: Vec<InternalSubscription>,
     jetstream: Option<(Arc<JetStream>, Arc<Volume>)>,
     lame_duck_over: CancellationToken,
@@ -90,6 +92,7 @@ impl Server {
         };
         let services = monitoring::system::start(&shared);
         let monitoring_address = monitoring::start(&shared).await?;
+        let leaf_address = leaf::start(&shared).await?;
         tokio::spawn(listener::run(shared.clone(), listener));
         let host = &shared.options.host;
         tracing::info!("Listening for client connections on {host}:{}", client_address.port());
@@ -97,6 +100,7 @@ impl Server {
             shared,
             client_address,
             monitoring_address,
+            leaf_address,
             services,
             jetstream,
             lame_duck_over: CancellationToken::new(),
@@ -112,6 +116,10 @@ impl RunningServer {
     /// Where monitoring answers.
     pub fn monitoring_address(&self) -> Option<SocketAddr> {
         self.monitoring_address
+    }
+    /// Where leaf nodes connect.
+    pub fn leaf_address(&self) -> Option<SocketAddr> {
+        self.leaf_address
     }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
@@ -185,12 +193,16 @@ async fn start_jetstream(
             memory_bytes_max: options.memory_bytes_max,
             file_bytes_max: options.file_bytes_max,
             is_strict: options.is_strict,
+            domain: options.domain.clone(),
             directory,
         },
     );
     jetstream.attach(&shared.accounts.global);
     shared.set_jetstream_view(jetstream.clone());
-    shared.change_info(|info| info.jetstream = true);
+    shared.change_info(|info| {
+        info.jetstream = true;
+        info.domain.clone_from(&options.domain);
+    });
     Ok((jetstream, volume))
 }
 

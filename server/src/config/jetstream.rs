@@ -15,7 +15,6 @@ const SEGMENT_BYTES_MAX: i64 = 1 << 30;
 /// Keys of nats-server in this block that are known and not built.
 const UNSUPPORTED: &[&str] = &[
     "cipher",
-    "domain",
     "ek",
     "encryption_key",
     "extension_hint",
@@ -76,6 +75,7 @@ fn read_map(reader: &mut Reader, options: &mut Options, value: &Value) {
                     options.storage.sync = policy;
                 }
             }
+            "domain" => domain(reader, &mut jetstream.domain, value),
             "disk" => {
                 let method = reader.string(value).map(|text| disk_method(&text));
                 match method.flatten() {
@@ -91,6 +91,16 @@ fn read_map(reader: &mut Reader, options: &mut Options, value: &Value) {
         }
     }
     options.jetstream = is_on.then_some(jetstream);
+}
+
+/// One token of a subject, other than `API`, which would be no domain at all.
+fn domain(reader: &mut Reader, domain: &mut String, value: &Value) {
+    let Some(text) = reader.string(value) else { return };
+    let is_token = !text.contains('.') && headwater_storage::subject::is_literal(&text);
+    if !is_token || text == "API" {
+        reader.refuse(&value.place, "a domain is a name without dots, wildcards and white space");
+    }
+    *domain = text;
 }
 
 /// Bytes; 0 and -1 are no bound. A letter behind a quoted number counts in 1024s, unlike behind a bare one.

@@ -4,7 +4,7 @@
 use super::options::{ConnectionLimits, Options};
 use super::reader::Reader;
 use super::tree::{Entry, Map, Refusal};
-use super::{authorization, jetstream};
+use super::{authorization, jetstream, leaf_nodes};
 use headwater_storage::limits::MESSAGE_BYTES_MAX;
 use std::time::Duration;
 
@@ -21,8 +21,6 @@ const UNSUPPORTED: &[&str] = &[
     "http_base_path",
     "https",
     "https_port",
-    "leaf",
-    "leafnodes",
     "log_size_limit",
     "logfile_max_num",
     "logfile_size_limit",
@@ -135,6 +133,7 @@ fn server_key(reader: &mut Reader, options: &mut Options, key: &str, entry: &Ent
         "store_dir" | "storedir" => {
             put(&mut options.storage.store_dir, reader.string(value).map(|v| Some(v.into())));
         }
+        "leafnodes" | "leaf" => leaf_nodes::read(reader, &mut options.leaf_nodes, value),
         "jetstream" => jetstream::read(reader, options, value),
         "authorization" => authorization::read(reader, &mut options.auth, value),
         "accounts" => authorization::read_accounts(reader, &mut options.auth, value),

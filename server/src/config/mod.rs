@@ -6,6 +6,7 @@ pub mod file;
 pub mod flags;
 mod jetstream;
 mod keys;
+mod leaf_nodes;
 pub mod options;
 mod parser;
 mod reader;

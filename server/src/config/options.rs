@@ -35,6 +35,8 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// Directory the ports file is written to.
     pub ports_file_dir: Option<PathBuf>,
+    /// Links to other servers.
+    pub leaf_nodes: LeafNodeOptions,
     /// JetStream; none when it is off.
     pub jetstream: Option<JetStreamOptions>,
     /// Where and how the engine stores.
@@ -111,6 +113,34 @@ pub struct LogOptions {
     pub trace: bool,
 }
 
+/// Links to other servers as leaf nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeafNodeOptions {
+    /// Where leaf nodes connect; port 0 for any free one.
+    pub listen: Option<(String, u16)>,
+    /// Where the hub is, one after the other until one answers; none for no hub.
+    pub remote_urls: Vec<LeafUrl>,
+}
+
+/// Where a hub accepts leaf nodes, and who this server is there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LeafUrl {
+    /// User, or a token where there is no password; empty for neither.
+    pub user: String,
+    /// Password.
+    pub password: Option<String>,
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+impl std::fmt::Debug for LeafUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LeafUrl({}:{})", self.host, self.port)
+    }
+}
+
 /// JetStream. Its data lies where [`StorageOptions`] say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JetStreamOptions {
@@ -120,6 +150,8 @@ pub struct JetStreamOptions {
     pub file_bytes_max: Option<u64>,
     /// Whether unknown fields in requests are refused.
     pub is_strict: bool,
+    /// The domain: how other servers reach the API over a link. Empty for none.
+    pub domain: String,
 }
 
 /// Where and how the engine stores.
@@ -152,7 +184,12 @@ impl StorageOptions {
 
 impl Default for JetStreamOptions {
     fn default() -> Self {
-        Self { memory_bytes_max: None, file_bytes_max: None, is_strict: true }
+        Self {
+            memory_bytes_max: None,
+            file_bytes_max: None,
+            is_strict: true,
+            domain: String::new(),
+        }
     }
 }
 
@@ -193,6 +230,7 @@ impl Default for Options {
             log: LogOptions::default(),
             pid_file: None,
             ports_file_dir: None,
+            leaf_nodes: LeafNodeOptions::default(),
             jetstream: None,
             storage: StorageOptions::default(),
             warnings: Vec::new(),
@@ -205,6 +243,10 @@ impl Options {
     /// JetStream's options, turned on if they were off.
     pub fn jetstream_mut(&mut self) -> &mut JetStreamOptions {
         self.jetstream.get_or_insert_default()
+    }
+    /// JetStream's domain; empty for none.
+    pub fn domain(&self) -> &str {
+        self.jetstream.as_ref().map_or("", |jetstream| jetstream.domain.as_str())
     }
     /// Names of the groups of options in which two sets differ, log levels aside.
     pub fn differing(&self, other: &Self) -> Vec<&'static str> {
@@ -219,6 +261,7 @@ impl Options {
             ("the limits of connections", self.limits != other.limits),
             ("lame duck mode", lame_duck(self) != lame_duck(other)),
             ("users", self.auth != other.auth),
+            ("leafnodes", self.leaf_nodes != other.leaf_nodes),
             ("files", files(self) != files(other)),
             ("jetstream", self.jetstream != other.jetstream),
             ("storage", self.storage != other.storage),

@@ -319,7 +319,7 @@ fn is_unique(entry: &Entry, config: &ConsumerConfig) -> bool {
     })
 }
 
-fn made_name(entry: &Entry) -> String {
+pub(crate) fn made_name(entry: &Entry) -> String {
     loop {
         let name = nuid::next();
         let name = name.as_str();

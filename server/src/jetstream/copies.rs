@@ -5,11 +5,16 @@
 use super::config::{OriginConfig, StreamConfig, TransformConfig};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
+use super::remote::RemoteOrigin;
 use super::tenant::Tenant;
 use super::text_time;
+use headwater_replication::mirror::Mirror;
+use headwater_replication::plugin::Plugin;
 use headwater_replication::progress::{Progress, source_key};
+use headwater_replication::source::Source;
+use headwater_replication::target::StreamTarget;
 use headwater_replication::{
-    Directory, Error, MirrorConfig, Replication, Replicator, SourceConfig, Status, Transform,
+    Error, MirrorConfig, Replication, Replicator, SourceConfig, Status, Transform,
 };
 use headwater_storage::Stream;
 use serde_json::{Map, Value, json};
@@ -45,7 +50,7 @@ pub(crate) async fn follow_config(tenant: Arc<Tenant>, entry: Arc<Entry>) {
     let mut copies = entry.copies.lock().await;
     let config = entry.config();
     entry.republish(&tenant.account, &tenant.context.runtime);
-    copies.follow(&entry.stream, &config, &tenant.directory()).await;
+    copies.follow(&entry.stream, &config, &tenant).await;
     let handles = copies.running.iter();
     let statuses =
         handles.map(|each| (each.origin.clone(), each.handle.clone())).collect::<Vec<_>>();
@@ -60,12 +65,7 @@ pub(crate) async fn follow_config(tenant: Arc<Tenant>, entry: Arc<Entry>) {
 
 impl Copies {
     /// Stops what the configuration no longer has, starts what is new, and lets the rest go on.
-    async fn follow(
-        &mut self,
-        stream: &Arc<Stream>,
-        config: &StreamConfig,
-        directory: &Arc<dyn Directory>,
-    ) {
+    async fn follow(&mut self, stream: &Arc<Stream>, config: &StreamConfig, tenant: &Arc<Tenant>) {
         let transform = &config.subject_transform;
         let mut kept = Vec::new();
         for running in std::mem::take(&mut self.running) {
@@ -92,7 +92,7 @@ impl Copies {
             if self.running.iter().any(|each| each.origin == *origin) {
                 continue;
             }
-            let started = start(is_mirror, stream, origin, transform.as_ref(), directory);
+            let started = start(is_mirror, stream, origin, transform.as_ref(), tenant);
             match started {
                 Ok(replication) => self.running.push(Running {
                     is_mirror,
@@ -133,9 +133,19 @@ fn start(
     stream: &Arc<Stream>,
     origin: &OriginConfig,
     transform: Option<&TransformConfig>,
-    directory: &Arc<dyn Directory>,
+    tenant: &Arc<Tenant>,
 ) -> Result<Replication, Error> {
-    let (stream, directory) = (stream.clone(), directory.clone());
+    if let Some(external) = &origin.external {
+        let account = tenant.account.clone();
+        let remote = RemoteOrigin::new(account, &origin.name, external, is_mirror);
+        let plugin: Box<dyn Plugin> = match is_mirror {
+            true => Box::new(Mirror::new(mirror(origin, transform)?)?),
+            false => Box::new(Source::new(source(origin, transform)?)?),
+        };
+        let target = Arc::new(StreamTarget(stream.clone()));
+        return Ok(Replicator::start(target, plugin, Arc::new(remote)));
+    }
+    let (stream, directory) = (stream.clone(), tenant.directory());
     match is_mirror {
         true => Replicator::mirror(stream, mirror(origin, transform)?, directory),
         false => Replicator::source(stream, source(origin, transform)?, directory),
@@ -168,7 +178,7 @@ fn source(
 ) -> Result<SourceConfig, Error> {
     Ok(SourceConfig {
         name: origin.name.clone(),
-        api_prefix: None,
+        api_prefix: origin.external.as_ref().map(|external| external.api.clone()),
         consumer: None,
         start_sequence: Some(origin.opt_start_seq).filter(|sequence| *sequence > 0),
         start_time: origin.opt_start_time.map(text_time::stored),
@@ -220,6 +230,9 @@ fn status_json(
     }
     if !origin.subject_transforms.is_empty() {
         value.insert("subject_transforms".into(), json!(origin.subject_transforms));
+    }
+    if let Some(external) = &origin.external {
+        value.insert("external".into(), json!(external));
     }
     value.insert("lag".into(), status.and_then(|status| status.lag).unwrap_or(0).into());
     value.insert("active".into(), active.into());

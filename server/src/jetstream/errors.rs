@@ -198,6 +198,11 @@ impl ApiError {
     pub fn unknown_field(name: &str) -> Self {
         Self::json(format_args!("json: unknown field {name:?}"))
     }
+    /// A consumer for another creation of its stream than the one that is there.
+    pub fn identity(actual: &str) -> Self {
+        let text = format!("consumer's stream identity does not match: {actual}");
+        Self::with(400, 10225, text)
+    }
     /// What pedantic requests are refused for.
     pub fn pedantic(reason: &str) -> Self {
         Self::with(400, 10157, format!("pedantic mode: {reason}"))

@@ -16,6 +16,7 @@ mod consumer;
 mod consumers;
 mod copies;
 mod counter;
+mod domain;
 mod entry;
 pub mod errors;
 mod info;
@@ -24,6 +25,7 @@ mod keeper;
 mod lifecycle;
 mod lookup;
 mod publish;
+mod remote;
 mod tenant;
 mod text_time;
 mod validate;
@@ -54,6 +56,8 @@ pub struct JetStreamOptions {
     pub file_bytes_max: Option<u64>,
     /// Whether unknown fields in requests are refused.
     pub is_strict: bool,
+    /// The domain; empty for none.
+    pub domain: String,
     /// Where the data lies, for monitoring and to find out how much room there is.
     pub directory: PathBuf,
 }

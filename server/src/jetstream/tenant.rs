@@ -5,7 +5,7 @@ use super::api::Queue;
 use super::config::{StreamConfig, from_stored};
 use super::consumer::Status;
 use super::entry::Entry;
-use super::{Context, accounting, config::Storage, consumers};
+use super::{Context, accounting, config::Storage, consumers, domain};
 use crate::routing::{Account, InternalSubscription};
 use headwater_replication::Directory;
 use headwater_storage::Stream;
@@ -30,7 +30,7 @@ pub(crate) struct Tenant {
     streams: RwLock<BTreeMap<String, Arc<Entry>>>,
     configured: AtomicU64,
     changes: watch::Sender<u64>,
-    api: Mutex<Option<InternalSubscription>>,
+    api: Mutex<Vec<InternalSubscription>>,
 }
 
 impl fmt::Debug for Tenant {
@@ -67,7 +67,10 @@ impl Tenant {
         tenant.load();
         let queue = Queue::start(&tenant);
         let api = tenant.account.subscribe("$JS.API.>", queue);
-        *tenant.api.lock().unwrap_or_else(PoisonError::into_inner) = Some(api);
+        let elsewhere = domain::serve(&tenant.account, &tenant.context.options.domain);
+        let mut served = tenant.api.lock().unwrap_or_else(PoisonError::into_inner);
+        served.extend(std::iter::once(api).chain(elsewhere));
+        drop(served);
         tenant
     }
     /// What a stream is called in the volume.
@@ -139,7 +142,7 @@ impl Tenant {
     }
     /// Stops answering, capturing and copying.
     pub(crate) async fn stop(&self) {
-        self.api.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.api.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let _changing = self.changing.lock().await;
         for entry in self.entries() {
             entry.release();

@@ -8,7 +8,7 @@ mod publisher;
 pub mod registry;
 mod session;
 mod trace;
-mod writer;
+pub(crate) mod writer;
 
 pub use link::{Close, Counters, Link};
 pub use registry::Registry;

@@ -3,7 +3,8 @@
 
 use super::link::Link;
 use crate::protocol::{ConnectOptions, headers};
-use crate::routing::{Account, Matched, Origin, Parts, Sink, Wakeups};
+use crate::routing::{Account, Matched, Message, Origin, Parts, Sink, Wakeups};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The publishing side of a session, apart from the cache that its matches are borrowed from.
@@ -32,8 +33,12 @@ impl Publisher<'_> {
         let Some(own) = plain.find(|one| one.sink_id() == Some(self.link.id)) else { return };
         let subject = String::from_utf8_lossy(request.subject);
         let headers = headers::block("503", &[("Nats-Subject", &subject)]);
-        let (subject, payload): (_, &[u8]) = (request.reply, &[]);
-        let parts = Parts { subject, reply: &[], headers: &headers, payload, owned: None };
+        let message = Message {
+            subject: Bytes::copy_from_slice(request.reply),
+            headers,
+            ..Message::default()
+        };
+        let parts = Parts { owned: None, ..Parts::from(&message) };
         if self.link.push(own, &parts, false).needs_wake {
             wakeups.push(self.sink.clone());
         }

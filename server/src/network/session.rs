@@ -290,6 +290,8 @@ impl Session {
                 reply: reply.of(frame),
                 headers: headers.of(frame),
                 payload: payload.of(frame),
+                deliver: &[],
+                queues: &[],
                 owned: None,
             };
             publisher.deliver(matched, &parts, &mut self.wakeups);

@@ -16,7 +16,7 @@ const SLICES_MAX: usize = 64;
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Writes until the link closes.
-pub(super) async fn run(
+pub(crate) async fn run(
     link: Arc<Link>,
     mut socket: impl AsyncWrite + Unpin,
     write_deadline: Duration,

@@ -7,6 +7,7 @@ pub mod encode;
 pub mod error;
 pub mod headers;
 pub mod info;
+pub mod leaf;
 pub mod parse;
 
 pub use connect::ConnectOptions;

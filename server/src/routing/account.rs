@@ -4,12 +4,13 @@
 //! Not here: who may log in to the account (`server`), bytes of the protocol.
 
 use super::interest::{InterestWatch, Watchers};
+use super::peers::Served;
 use super::{Handler, Matched, Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::tree::Tree;
 
@@ -41,6 +42,13 @@ pub struct Account {
     generation: AtomicU64,
     server_origin: Arc<Origin>,
     watchers: Watchers,
+    observers: Mutex<Vec<Weak<dyn Observer>>>,
+}
+
+/// Hears of every subscription, as it comes and goes. Called under the account's lock: must not use the account.
+pub trait Observer: Send + Sync + fmt::Debug + 'static {
+    /// A subscription came, or went.
+    fn changed(&self, subscription: &Subscription, is_there: bool);
 }
 
 impl Account {
@@ -52,6 +60,7 @@ impl Account {
             generation: AtomicU64::new(1),
             server_origin: Arc::default(),
             watchers: Watchers::default(),
+            observers: Mutex::default(),
         })
     }
     /// Its name; `$G` for the global one.
@@ -95,16 +104,37 @@ impl Account {
     /// Adds a subscription; the caller checked its subject.
     pub fn add(&self, subscription: Arc<Subscription>) {
         let subject = subscription.subject.clone();
-        self.write().insert(subscription);
+        let mut tree = self.write();
+        tree.insert(subscription.clone());
+        self.tell(&subscription, true);
+        drop(tree);
         self.generation.fetch_add(1, Ordering::Release);
         self.watchers.changed(&subject);
     }
     /// Removes a subscription; says whether it was there.
     pub fn remove(&self, subscription: &Arc<Subscription>) -> bool {
-        let removed = self.write().remove(subscription);
+        let mut tree = self.write();
+        let removed = tree.remove(subscription);
+        if removed {
+            self.tell(subscription, false);
+        }
+        drop(tree);
         self.generation.fetch_add(1, Ordering::Release);
         self.watchers.changed(&subscription.subject);
         removed
+    }
+    /// Tells an observer of all subscriptions there are, and of all changes from then on, as long as it lives.
+    pub fn observe(&self, observer: &Arc<impl Observer>) {
+        let tree = self.write();
+        for subscription in tree.all() {
+            observer.changed(&subscription, true);
+        }
+        let observer: Weak<dyn Observer> = Arc::downgrade(observer) as Weak<dyn Observer>;
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        observers.retain(|each| each.strong_count() > 0);
+        observers.push(observer);
+        drop(observers);
+        drop(tree);
     }
     /// Tells when interest in a literal subject may have begun or ended.
     pub fn watch_interest(&self, subject: &str) -> InterestWatch {
@@ -141,7 +171,8 @@ impl Account {
         wakeups: &mut Wakeups,
     ) -> usize {
         let matched = self.matches(route_subject.as_bytes());
-        self.deliver(&matched, &Parts::from(message), &self.server_origin, wakeups)
+        let parts = Parts { deliver: route_subject.as_bytes(), ..Parts::from(message) };
+        self.deliver(&matched, &parts, &self.server_origin, wakeups)
     }
     /// Delivers to those who matched; gives how many took it (a queue group counts once).
     pub fn deliver(
@@ -151,6 +182,9 @@ impl Account {
         origin: &Arc<Origin>,
         wakeups: &mut Wakeups,
     ) -> usize {
+        if matched.has_peers {
+            return self.deliver_with_peers(matched, message, origin, wakeups);
+        }
         let plain = matched.plain.iter();
         let mut taken = plain.filter(|one| self.deliver_one(one, message, origin, wakeups)).count();
         for (_, members) in &matched.queues {
@@ -161,6 +195,46 @@ impl Account {
         taken
     }
 
+    /// As `deliver`, with each peer given the message once. Members of a queue group that are here go before those of peers.
+    fn deliver_with_peers(
+        self: &Arc<Self>,
+        matched: &Matched,
+        message: &Parts<'_>,
+        origin: &Arc<Origin>,
+        wakeups: &mut Wakeups,
+    ) -> usize {
+        let mut served = Served::default();
+        let mut taken = 0;
+        for one in &matched.plain {
+            if !served.add_plain(one) {
+                taken += usize::from(self.deliver_one(one, message, origin, wakeups));
+            }
+        }
+        for (name, members) in &matched.queues {
+            let (before, from) = members.split_at(pick(members.len()));
+            let order = || from.iter().chain(before);
+            let mut here = order().filter(|one| !matches!(one.target, Target::Peer(_)));
+            if here.any(|one| self.deliver_one(one, message, origin, wakeups)) {
+                taken += 1;
+            } else if let Some(peer) =
+                order().find(|one| one.sink_id().is_some_and(|id| id != origin.client_id))
+            {
+                served.add_queue(peer, name);
+            }
+        }
+        for (subscription, queues) in served.iter() {
+            let message = Parts { queues, ..*message };
+            taken += usize::from(self.deliver_one(subscription, &message, origin, wakeups));
+        }
+        taken
+    }
+
+    fn tell(&self, subscription: &Subscription, is_there: bool) {
+        let observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        for observer in observers.iter().filter_map(Weak::upgrade) {
+            observer.changed(subscription, is_there);
+        }
+    }
     fn deliver_one(
         self: &Arc<Self>,
         subscription: &Arc<Subscription>,
@@ -169,7 +243,7 @@ impl Account {
         wakeups: &mut Wakeups,
     ) -> bool {
         let sink = match &subscription.target {
-            Target::Sink(sink) => sink,
+            Target::Sink(sink) | Target::Peer(sink) => sink,
             Target::Service(handler) => {
                 match message.owned {
                     Some(owned) => handler.deliver(self, owned, origin),

@@ -29,6 +29,10 @@ pub struct Parts<'a> {
     pub headers: &'a [u8],
     /// Payload.
     pub payload: &'a [u8],
+    /// Who is to receive it, where that is not its subject: how consumers deliver stored messages. Empty else.
+    pub deliver: &'a [u8],
+    /// Queue groups that a peer serves with it; empty for none, and for all other receivers.
+    pub queues: &'a [Bytes],
     /// The same message with shared ownership, where there is one.
     pub owned: Option<&'a Message>,
 }
@@ -40,6 +44,8 @@ impl<'a> From<&'a Message> for Parts<'a> {
             reply: &message.reply,
             headers: &message.headers,
             payload: &message.payload,
+            deliver: &[],
+            queues: &[],
             owned: Some(message),
         }
     }

@@ -5,11 +5,12 @@ mod account;
 mod cache;
 mod interest;
 mod message;
+mod peers;
 mod subscription;
 mod tree;
 mod wakeups;
 
-pub use account::{Account, InternalSubscription};
+pub use account::{Account, InternalSubscription, Observer};
 pub use cache::MatchCache;
 pub use interest::InterestWatch;
 pub use message::{Message, Origin, Parts};

@@ -46,6 +46,8 @@ pub trait Sink: Send + Sync + 'static {
 pub enum Target {
     /// A connection.
     Sink(Arc<dyn Sink>),
+    /// Another server, which is given a message once, whatever matched, and distributes it itself.
+    Peer(Arc<dyn Sink>),
     /// A service of the server.
     Service(Arc<dyn Handler>),
 }
@@ -69,6 +71,7 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sink(sink) => write!(f, "connection {}", sink.id()),
+            Self::Peer(sink) => write!(f, "peer {}", sink.id()),
             Self::Service(_) => f.write_str("service"),
         }
     }
@@ -106,7 +109,7 @@ impl Subscription {
     /// The connection it belongs to, if any.
     pub fn sink_id(&self) -> Option<u64> {
         match &self.target {
-            Target::Sink(sink) => Some(sink.id()),
+            Target::Sink(sink) | Target::Peer(sink) => Some(sink.id()),
             Target::Service(_) => None,
         }
     }

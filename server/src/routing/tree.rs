@@ -18,6 +18,8 @@ pub struct Matched {
     pub queues: Vec<(Bytes, Vec<Arc<Subscription>>)>,
     /// Whether a service of the server is among them.
     pub has_services: bool,
+    /// Whether another server is among them.
+    pub has_peers: bool,
 }
 
 impl Matched {
@@ -38,8 +40,13 @@ impl Matched {
     }
     fn close(&mut self) {
         let members = self.queues.iter().flat_map(|(_, members)| members);
-        self.has_services =
-            self.plain.iter().chain(members).any(|s| matches!(s.target, Target::Service(_)));
+        for subscription in self.plain.iter().chain(members) {
+            match subscription.target {
+                Target::Sink(_) => {}
+                Target::Peer(_) => self.has_peers = true,
+                Target::Service(_) => self.has_services = true,
+            }
+        }
     }
 }
 

@@ -29,6 +29,8 @@ enum Event {
 /// A connection.
 pub(crate) struct Client {
     socket: TcpStream,
+    /// Start of the subjects of replies.
+    inbox: String,
     buffer: Vec<u8>,
     requests: u64,
     subscriptions: u64,
@@ -41,10 +43,15 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and says CONNECT.
     pub(crate) fn connect(address: &str) -> std::io::Result<Self> {
+        Self::connect_as(address, "peer")
+    }
+    /// As `connect`, with a name of its own for replies: servers that are linked pass them on.
+    pub(crate) fn connect_as(address: &str, name: &str) -> std::io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         let mut client = Self {
             socket,
+            inbox: format!("_INBOX.{name}."),
             buffer: Vec::new(),
             requests: 0,
             subscriptions: 0,
@@ -53,7 +60,7 @@ impl Client {
         };
         let options = "\"verbose\":false,\"pedantic\":false,\"echo\":true,\"headers\":true,\
             \"no_responders\":true,\"protocol\":1,\"lang\":\"peer\",\"version\":\"1\",\"name\":\"peer\"";
-        write!(client.socket, "CONNECT {{{options}}}\r\nSUB _INBOX.peer.* 1\r\n")?;
+        write!(client.socket, "CONNECT {{{options}}}\r\nSUB {}* 1\r\n", client.inbox)?;
         client.flush(GREETING)?;
         Ok(client)
     }
@@ -80,7 +87,7 @@ impl Client {
     /// Publishes with a fresh reply subject, which is given back.
     pub(crate) fn ask(&mut self, mut message: Message) -> std::io::Result<String> {
         self.requests += 1;
-        message.reply = format!("_INBOX.peer.{}", self.requests);
+        message.reply = format!("{}{}", self.inbox, self.requests);
         self.publish(&message)?;
         Ok(message.reply)
     }
@@ -107,7 +114,8 @@ impl Client {
     /// The next message that is not a reply, if it comes in time.
     pub(crate) fn hear(&mut self, wait: Duration) -> Option<Message> {
         let until = Instant::now() + wait;
-        let is_reply = |message: &Message| message.subject.starts_with("_INBOX.peer.");
+        let inbox = self.inbox.clone();
+        let is_reply = |message: &Message| message.subject.starts_with(&inbox);
         if let Some(at) = self.heard.iter().position(|message| !is_reply(message)) {
             return self.heard.remove(at);
         }

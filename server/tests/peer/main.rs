@@ -28,6 +28,7 @@ mod advisories;
 mod batches;
 mod lifetimes;
 mod limits;
+mod linked;
 mod listing;
 mod messages;
 mod mirrors;

@@ -52,9 +52,27 @@ pub(crate) enum End {
     Kill,
 }
 
+/// What a server's configuration says beside its address and its store.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The server's name.
+    pub(crate) name: &'static str,
+    /// More keys of the block `jetstream`.
+    pub(crate) jetstream: String,
+    /// More keys.
+    pub(crate) more: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { name: "peer", jetstream: String::new(), more: String::new() }
+    }
+}
+
 /// A running server.
 pub(crate) struct Side {
     program: PathBuf,
+    settings: Settings,
     directory: tempfile::TempDir,
     child: Child,
     /// The connection over which it is asked.
@@ -76,10 +94,14 @@ impl Drop for Side {
 impl Side {
     /// Starts a server.
     pub(crate) fn start(program: PathBuf) -> Self {
+        Self::start_with(program, Settings::default())
+    }
+    /// Starts a server with a configuration.
+    pub(crate) fn start_with(program: PathBuf, settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let child = spawn(&program, directory.path());
-        let client = connect(&directory, child.id());
-        Self { program, directory, child, client, deliveries: Vec::new() }
+        let child = spawn(&program, directory.path(), &settings);
+        let client = connect(&directory, child.id(), settings.name);
+        Self { program, settings, directory, child, client, deliveries: Vec::new() }
     }
     /// Ends the process and starts another on the same store.
     pub(crate) fn restart(&mut self, end: End) {
@@ -95,8 +117,8 @@ impl Side {
             assert!(started.elapsed() < DEADLINE, "{} stops in time", self.program.display());
             std::thread::sleep(Duration::from_millis(2));
         }
-        self.child = spawn(&self.program, self.directory.path());
-        self.client = connect(&self.directory, self.child.id());
+        self.child = spawn(&self.program, self.directory.path(), &self.settings);
+        self.client = connect(&self.directory, self.child.id(), self.settings.name);
     }
     /// Where clients connect.
     pub(crate) fn address(&self) -> String {
@@ -108,11 +130,12 @@ impl Side {
     }
 }
 
-fn spawn(program: &Path, directory: &Path) -> Child {
+fn spawn(program: &Path, directory: &Path, settings: &Settings) -> Child {
     let place = directory.display();
+    let Settings { name, jetstream, more } = settings;
     let text = format!(
-        "server_name: peer\nlisten: '127.0.0.1:-1'\nports_file_dir: '{place}'\n\
-         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB }}\n"
+        "server_name: {name}\nlisten: '127.0.0.1:-1'\nports_file_dir: '{place}'\n{more}\n\
+         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB {jetstream} }}\n"
     );
     std::fs::write(directory.join("peer.conf"), text).unwrap();
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
@@ -134,10 +157,11 @@ fn address(directory: &Path, pid: u32) -> Option<String> {
 }
 
 /// Waits until JetStream answers, and has told of it: what is heard later is of the script. The connection that asked goes.
-fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
+fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
     let started = Instant::now();
     loop {
-        let client = address(directory.path(), pid).and_then(|at| Client::connect(&at).ok());
+        let client =
+            address(directory.path(), pid).and_then(|at| Client::connect_as(&at, name).ok());
         if let Some(mut client) = client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
@@ -148,7 +172,7 @@ fn connect(directory: &tempfile::TempDir, pid: u32) -> Client {
                 assert!(client.hear(ANSWER).is_some(), "the request is told of");
                 drop(client);
                 let address = address(directory.path(), pid).unwrap();
-                return Client::connect(&address).unwrap();
+                return Client::connect_as(&address, name).unwrap();
             }
         }
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 pub(super) fn handle(request: &Request<'_>) -> Reply {
     let tenant = request.tenant;
     let usage = tenant.usage();
-    Ok(object(json!({
+    let mut info = object(json!({
         "memory": usage.memory,
         "storage": usage.file,
         "reserved_memory": usage.reserved_memory,
@@ -33,5 +33,10 @@ pub(super) fn handle(request: &Request<'_>) -> Reply {
             "total": tenant.requests.load(Ordering::Relaxed),
             "errors": tenant.errors.load(Ordering::Relaxed),
         },
-    })))
+    }));
+    let domain = &tenant.context.options.domain;
+    if !domain.is_empty() {
+        info.insert("domain".into(), domain.as_str().into());
+    }
+    Ok(info)
 }

@@ -2,11 +2,15 @@
 //! Not here: verdicts on configurations (`consumer::config`), what requests lead to (`consumers`).
 
 use super::endpoint::object;
-use super::{Reply, Request};
+use super::{IDENTITY_HEADER, Reply, Request};
+use crate::jetstream::config::Retention;
 use crate::jetstream::consumer::Event;
 use crate::jetstream::consumer::config::{ConsumerConfig, ConsumerRequest, parse};
+use crate::jetstream::entry::Entry;
 use crate::jetstream::errors::{self, ApiError};
 use crate::jetstream::{consumers, json, text_time};
+use crate::protocol::headers;
+use headwater_replication::identity::identity_hash;
 use serde_json::json;
 
 /// Creates or changes a consumer whose name, if it has one, is in the subject or in the configuration.
@@ -68,11 +72,39 @@ fn named(
     Ok(config)
 }
 
-async fn finish(request: &Request<'_>, asked: ConsumerRequest, config: ConsumerConfig) -> Reply {
+/// What is different where another server asks, to copy the stream: it may tell which creation of the stream it knows,
+/// is told which one this is, and gives the same name each time, of which a new consumer is made.
+fn copying(
+    request: &Request<'_>,
+    entry: &Entry,
+    config: &mut ConsumerConfig,
+) -> Result<(), ApiError> {
+    if !config.direct && !config.sourcing {
+        return Ok(());
+    }
+    let is_limits = entry.config().retention == Retention::Limits;
+    if config.direct && config.sourcing && !config.name.is_empty() && is_limits {
+        config.name = format!("{}-{}", config.name, consumers::made_name(entry));
+    }
+    let identity = identity_hash(entry.stream.created());
+    let known = headers::get(request.headers, IDENTITY_HEADER).unwrap_or_default();
+    if !known.is_empty() && known != identity.as_bytes() {
+        return Err(ApiError::identity(&identity));
+    }
+    request.identity.get_or_init(|| identity);
+    Ok(())
+}
+
+async fn finish(
+    request: &Request<'_>,
+    asked: ConsumerRequest,
+    mut config: ConsumerConfig,
+) -> Reply {
     if config.num_replicas > 1 {
         return Err(errors::REPLICAS_NOT_SUPPORTED);
     }
     let entry = request.entry()?;
+    copying(request, &entry, &mut config)?;
     let is_new = entry.consumers.find(&config.name).is_none();
     let made =
         consumers::create(request.tenant, &entry, config, asked.action, asked.is_pedantic).await?;

@@ -39,11 +39,14 @@ use crate::routing::{Message, Origin};
 use bytes::Bytes;
 use endpoint::Endpoint;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const PREFIX: &str = "$JS.API.";
 /// The header by which a request asks for a level of the API.
 pub(crate) const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
+
+/// The header in which a copying server says which creation of a stream it knows, and is told which it is.
+pub(super) const IDENTITY_HEADER: &str = "Nats-Stream-Identity";
 
 /// A request on its way to its handler.
 pub(super) struct Request<'a> {
@@ -55,6 +58,10 @@ pub(super) struct Request<'a> {
     pub(super) rest: &'a str,
     /// The body.
     pub(super) body: &'a [u8],
+    /// The header block; empty without headers.
+    pub(super) headers: &'a [u8],
+    /// Set by a handler whose reply says which creation of the stream it speaks of.
+    pub(super) identity: OnceLock<String>,
 }
 
 /// The fields of a reply, but for its type.
@@ -92,19 +99,24 @@ pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Ori
         return direct_get::answer(tenant, target, message);
     }
     let Some((endpoint, stream, rest)) = Endpoint::find(path) else { return };
-    let request = Request { tenant, stream, rest, body: &message.payload };
+    let (body, identity) = (&message.payload, OnceLock::new());
+    let request = Request { tenant, stream, rest, body, headers: &message.headers, identity };
     let result = match is_level_supported(message) {
         true => endpoint.handle(&request).await,
         false => Err(errors::REQUIRED_API_LEVEL),
     };
     let (is_counted, is_error) = endpoint.counts(&result);
+    let headers = match (&result, request.identity.get()) {
+        (Ok(_), Some(identity)) => headers::block("", &[(IDENTITY_HEADER, identity.as_str())]),
+        _ => Bytes::new(),
+    };
     let payload = envelope(endpoint, result);
     if is_counted {
         tenant.count(is_error);
     }
     if !message.reply.is_empty() {
         let (subject, payload) = (message.reply.clone(), payload.clone());
-        tenant.account.send(&Message { subject, payload, ..Message::default() });
+        tenant.account.send(&Message { subject, headers, payload, ..Message::default() });
     }
     if is_counted {
         advisory::api_audit(tenant, message, origin, &payload);

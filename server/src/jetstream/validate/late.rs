@@ -1,7 +1,7 @@
 //! Verdicts that come when nothing else is wrong: filters that are no subjects, and settings that are not built.
 //! Not here: everything that nats-server finds earlier.
 
-use crate::jetstream::config::StreamConfig;
+use crate::jetstream::config::{OriginConfig, StreamConfig};
 use crate::jetstream::errors::ApiError;
 use headwater_storage::subject;
 
@@ -26,11 +26,13 @@ pub(crate) fn unusable_filters(config: &StreamConfig) -> Result<(), ApiError> {
 /// Refuses what this server does not have, rather than accept and ignore it.
 pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
     let unbuilt = &config.unbuilt;
+    let has_no_api =
+        |origin: &OriginConfig| origin.external.as_ref().is_some_and(|each| each.api.is_empty());
     let origins = || config.mirror.iter().chain(&config.sources);
     let settings = [
         (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.is_persisted_late, "persist_mode async"),
-        (origins().any(|origin| origin.external.is_some()), "an external origin"),
+        (origins().any(has_no_api), "an external origin without an api prefix"),
         (origins().any(|origin| origin.consumer.is_some()), "an origin with its own consumer"),
     ];
     let found = settings.into_iter().find(|(is_set, _)| *is_set);

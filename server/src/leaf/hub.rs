@@ -1,0 +1,120 @@
+//! Accepting leaf nodes: greeting, log-in, and the link from then on.
+//! Not here: dialing (`remote`), what goes over the link (`session`).
+
+use super::Links;
+use super::error::LeafError;
+use super::session::Session;
+use crate::network::Close;
+use crate::protocol::leaf::LeafOperation;
+use crate::protocol::{ConnectOptions, ProtocolError, encode};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// Links at one time, those that are not logged in included.
+const LINKS_MAX: usize = 1024;
+/// Pause after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Accepts until the server stops listening.
+pub(super) async fn run(links: Arc<Links>, listener: TcpListener, own: SocketAddr) {
+    let room = Arc::new(Semaphore::new(LINKS_MAX));
+    let shared = links.shared.clone();
+    loop {
+        tokio::select! {
+            () = shared.listening.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, address)) => {
+                    let Ok(place) = room.clone().try_acquire_owned() else {
+                        tracing::warn!(%address, "too many leafnode connections");
+                        continue;
+                    };
+                    let links = links.clone();
+                    shared.tasks.spawn(async move {
+                        serve(links, socket, address, own).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a leafnode connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn serve(links: Arc<Links>, socket: TcpStream, address: SocketAddr, own: SocketAddr) {
+    let mut session = Session::new(&links, socket, address, false);
+    let link = session.peer.link.clone();
+    let error = match log_in(&mut session, own).await {
+        Ok(name) => {
+            tracing::info!("leafnode connection from {address}, server {name:?}, is up");
+            session.run().await
+        }
+        Err(error) => {
+            if matches!(error, LeafError::Credentials) {
+                let text = ProtocolError::Authorization.to_string();
+                link.send(encode::error(&text).as_bytes());
+            }
+            link.close(Close::Client);
+            error
+        }
+    };
+    tracing::info!("leafnode connection from {address}: {error}");
+}
+
+/// Greets, and lets in who may; gives the peer's name.
+async fn log_in(session: &mut Session, own: SocketAddr) -> Result<String, LeafError> {
+    let shared = session.links.shared.clone();
+    let info = shared.info();
+    let mut greeting = json!({
+        "server_id": info.server_id,
+        "server_name": info.server_name,
+        "version": info.version,
+        "proto": info.proto,
+        "host": own.ip().to_string(),
+        "port": own.port(),
+        "headers": true,
+        "auth_required": shared.auth.is_required(),
+        "max_payload": info.max_payload,
+        "jetstream": info.jetstream,
+        "client_id": session.peer.link.id,
+        "leafnode_urls": [own.to_string()],
+        "info_on_connect": true,
+    });
+    if !info.domain.is_empty() {
+        greeting["domain"] = info.domain.as_str().into();
+    }
+    session.peer.link.send(format!("INFO {greeting}\r\n").as_bytes());
+    let json = loop {
+        match session.next().await? {
+            LeafOperation::Connect(json) => break json,
+            LeafOperation::Info(_) => {}
+            _ => return Err(ProtocolError::Authorization.into()),
+        }
+    };
+    let connect: Value =
+        serde_json::from_slice(&json).map_err(|_| LeafError::from(ProtocolError::Malformed))?;
+    let text = |key: &str| connect[key].as_str().unwrap_or_default().to_owned();
+    if connect.get("lang").is_some() {
+        return Err(LeafError::WrongPort);
+    }
+    let given = ConnectOptions {
+        user: text("user"),
+        pass: text("pass"),
+        auth_token: text("auth_token"),
+        ..ConnectOptions::default()
+    };
+    let account = shared.auth.check(&given).ok_or(LeafError::Credentials)?;
+    if !Arc::ptr_eq(account, &shared.accounts.global) {
+        return Err(LeafError::Credentials);
+    }
+    greeting["connect_info"] = true.into();
+    greeting["remote_account"] = account.name().into();
+    session.peer.link.send(format!("INFO {greeting}\r\n").as_bytes());
+    Ok(text("name"))
+}

@@ -1,0 +1,105 @@
+//! Dialing the hub, and dialing it again whenever the link is lost.
+//! Not here: accepting leaf nodes (`hub`), what goes over the link (`session`).
+
+use super::Links;
+use super::error::LeafError;
+use super::session::{HANDSHAKE_TIMEOUT, Session};
+use crate::config::options::LeafUrl;
+use crate::protocol;
+use crate::protocol::leaf::LeafOperation;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Pause before the next try.
+const RECONNECT: Duration = Duration::from_secs(1);
+/// Pause after a loop was found: only the operator can end it.
+const RECONNECT_AFTER_LOOP: Duration = Duration::from_secs(30);
+
+/// Keeps the link up until the server stops.
+pub(super) async fn run(links: Arc<Links>) {
+    let stopping = links.shared.stopping.clone();
+    let mut logged = String::new();
+    for url in links.shared.options.leaf_nodes.remote_urls.iter().cycle() {
+        let place = format!("{}:{}", url.host, url.port);
+        let error = match connect(&links, url).await {
+            Ok(session) => {
+                tracing::info!("leafnode connection to {place} is up");
+                logged.clear();
+                session.run().await
+            }
+            Err(error) => error,
+        };
+        if stopping.is_cancelled() {
+            return;
+        }
+        let text = format!("leafnode connection to {place}: {error}");
+        if text != logged {
+            tracing::warn!("{text}");
+            logged = text;
+        }
+        let pause = if matches!(error, LeafError::Loop) { RECONNECT_AFTER_LOOP } else { RECONNECT };
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Connects and logs in.
+async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError> {
+    let dialed = TcpStream::connect((url.host.as_str(), url.port));
+    let socket = tokio::time::timeout(HANDSHAKE_TIMEOUT, dialed);
+    let socket = socket.await.map_err(|_| LeafError::Silent)??;
+    let address = socket.peer_addr()?;
+    let mut session = Session::new(links, socket, address, true);
+    let result = log_in(&mut session, url).await;
+    if result.is_err() {
+        session.peer.link.close(crate::network::Close::Client);
+    }
+    result.map(|()| session)
+}
+
+async fn log_in(session: &mut Session, url: &LeafUrl) -> Result<(), LeafError> {
+    let info = info(session).await?;
+    if info["tls_required"] == true {
+        return Err(LeafError::Unsupported("TLS"));
+    }
+    if !info["leafnode_urls"].is_array() {
+        return Err(LeafError::WrongPort);
+    }
+    let shared = &session.links.shared;
+    let own = shared.info();
+    let mut connect = json!({
+        "version": protocol::COMPATIBLE_VERSION,
+        "server_id": own.server_id,
+        "name": own.server_name,
+        "domain": own.domain,
+        "headers": true,
+        "jetstream": own.jetstream,
+        "remote_account": shared.accounts.global.name(),
+        "protocol": 1,
+    });
+    if !url.user.is_empty() {
+        connect["user"] = url.user.as_str().into();
+        match &url.password {
+            Some(password) => connect["pass"] = password.as_str().into(),
+            None => connect["auth_token"] = url.user.as_str().into(),
+        }
+    }
+    session.peer.link.send(format!("CONNECT {connect}\r\n").as_bytes());
+    if info["info_on_connect"] == true {
+        while self::info(session).await?["connect_info"] != true {}
+    }
+    Ok(())
+}
+
+async fn info(session: &mut Session) -> Result<Value, LeafError> {
+    match session.next().await? {
+        LeafOperation::Info(json) => {
+            serde_json::from_slice(&json).map_err(|_| protocol::ProtocolError::Malformed.into())
+        }
+        _ => Err(protocol::ProtocolError::Malformed.into()),
+    }
+}

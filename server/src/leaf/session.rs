@@ -1,0 +1,246 @@
+//! One link to another server: reading what it sends, after and during the handshake.
+//! Not here: how the handshake goes (`remote`, `hub`), what is sent (`peer`).
+
+use super::Links;
+use super::error::LeafError;
+use super::peer::{OF_HUB, OF_LEAF, Peer, is_local};
+use crate::network::{Close, Link, writer};
+use crate::protocol::leaf::{LeafMessage, LeafOperation, parse};
+use crate::protocol::{Limits, encode};
+use crate::routing::{Message, Origin, Parts, Subscription, Target, Wakeups};
+use bytes::{Bytes, BytesMut};
+use headwater_storage::subject;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+
+/// How long the handshake may take.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a peer is asked whether it is there, and how often it may leave that open.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PINGS_OUTSTANDING_MAX: u32 = 2;
+/// Longest line: INFO lists servers.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Subjects a peer may listen to.
+const SUBJECTS_MAX: usize = 1 << 20;
+const READ_BYTES: usize = 64 * 1024;
+/// A publisher holds back while a receiver here cannot keep up, for a short while.
+const HOLD_BACK: Duration = Duration::from_millis(2);
+const HOLD_BACKS_MAX: usize = 5;
+/// A reply by which a consumer tells of a stored message: behind it stands the message's subject.
+const ACKNOWLEDGEMENT: &[u8] = b"$JS.ACK.";
+
+/// One link.
+pub(super) struct Session {
+    pub(super) links: Arc<Links>,
+    pub(super) peer: Arc<Peer>,
+    reader: OwnedReadHalf,
+    buffer: BytesMut,
+    limits: Limits,
+    origin: Arc<Origin>,
+    listened: HashMap<(Bytes, Bytes), Arc<Subscription>>,
+    wakeups: Wakeups,
+    pings_outstanding: u32,
+}
+
+impl Session {
+    /// A link over a fresh connection, with a task that writes to it.
+    pub(super) fn new(
+        links: &Arc<Links>,
+        socket: TcpStream,
+        address: SocketAddr,
+        is_dialed: bool,
+    ) -> Self {
+        let shared = &links.shared;
+        let limits = &shared.options.limits;
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, %address, "cannot set TCP_NODELAY");
+        }
+        let (reader, out) = socket.into_split();
+        let link = Link::new(shared.registry.next_id(), address, limits.pending_bytes_max);
+        shared.tasks.spawn(writer::run(link.clone(), out, limits.write_deadline));
+        let origin = Origin { client_id: link.id, no_echo: true, ..Origin::default() };
+        let domain = shared.options.domain();
+        Self {
+            links: links.clone(),
+            peer: Peer::new(link, is_dialed, domain, limits.pending_bytes_max),
+            reader,
+            buffer: BytesMut::new(),
+            limits: Limits {
+                control_line_bytes_max: LINE_BYTES_MAX,
+                payload_bytes_max: limits.payload_bytes_max,
+            },
+            origin: Arc::new(origin),
+            listened: HashMap::new(),
+            wakeups: Wakeups::default(),
+            pings_outstanding: 0,
+        }
+    }
+
+    /// The next operation of the handshake.
+    pub(super) async fn next(&mut self) -> Result<LeafOperation, LeafError> {
+        let operation = async {
+            loop {
+                match parse(&mut self.buffer, self.limits)? {
+                    Some(LeafOperation::Ping) => self.peer.link.send(encode::PONG),
+                    Some(LeafOperation::Pong | LeafOperation::Ignored) => {}
+                    Some(LeafOperation::Error(text)) => {
+                        return Err(LeafError::Refused(String::from_utf8_lossy(&text).into()));
+                    }
+                    Some(operation) => return Ok(operation),
+                    None => {
+                        self.buffer.reserve(READ_BYTES);
+                        if self.reader.read_buf(&mut self.buffer).await? == 0 {
+                            return Err(LeafError::Ended);
+                        }
+                    }
+                }
+            }
+        };
+        let stopping = &self.links.shared.stopping;
+        tokio::select! {
+            () = stopping.cancelled() => Err(LeafError::Stopping),
+            operation = tokio::time::timeout(HANDSHAKE_TIMEOUT, operation) => {
+                operation.unwrap_or(Err(LeafError::Silent))
+            }
+        }
+    }
+
+    /// Works until the link ends, then takes back what the peer listened to.
+    pub(super) async fn run(mut self) -> LeafError {
+        let account = self.links.shared.accounts.global.clone();
+        account.observe(&self.peer);
+        let error = match self.read().await {
+            Ok(()) => LeafError::Stopping,
+            Err(error) => error,
+        };
+        self.wakeups.flush();
+        if matches!(error, LeafError::Loop) {
+            self.peer
+                .link
+                .send(encode::error("Loop detected for leafnode account=\"$G\"").as_bytes());
+        }
+        self.peer.link.close(Close::Client);
+        for (_, subscription) in self.listened.drain() {
+            account.remove(&subscription);
+        }
+        error
+    }
+
+    async fn read(&mut self) -> Result<(), LeafError> {
+        let stopping = self.links.shared.stopping.clone();
+        let closing = self.peer.link.closing.clone();
+        let mut pings = tokio::time::interval(PING_INTERVAL);
+        pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.take().await?;
+            self.buffer.reserve(READ_BYTES);
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Ok(()),
+                () = closing.cancelled() => {
+                    return Err(LeafError::Closed(self.peer.link.reason().unwrap_or(Close::Client)));
+                }
+                read = self.reader.read_buf(&mut self.buffer) => {
+                    if read? == 0 {
+                        return Err(LeafError::Ended);
+                    }
+                }
+                _ = pings.tick() => {
+                    if self.pings_outstanding > PINGS_OUTSTANDING_MAX {
+                        return Err(LeafError::Silent);
+                    }
+                    self.pings_outstanding += 1;
+                    self.peer.link.send(encode::PING);
+                }
+            }
+        }
+    }
+
+    /// Does every whole operation that was read.
+    async fn take(&mut self) -> Result<(), LeafError> {
+        while let Some(operation) = parse(&mut self.buffer, self.limits)? {
+            self.operate(operation)?;
+        }
+        self.wakeups.flush();
+        for _ in 0..HOLD_BACKS_MAX {
+            if !self.wakeups.is_congested() {
+                return Ok(());
+            }
+            tokio::time::sleep(HOLD_BACK).await;
+        }
+        self.wakeups.forget_congested();
+        Ok(())
+    }
+
+    fn operate(&mut self, operation: LeafOperation) -> Result<(), LeafError> {
+        match operation {
+            LeafOperation::Subscribe { subject, queue } => self.subscribe(subject, queue)?,
+            LeafOperation::Unsubscribe { subject, queue } => {
+                if let Some(subscription) = self.listened.remove(&(subject, queue)) {
+                    self.links.shared.accounts.global.remove(&subscription);
+                }
+            }
+            LeafOperation::Message(message) => self.message(message),
+            LeafOperation::Ping => self.peer.link.send(encode::PONG),
+            LeafOperation::Pong => self.pings_outstanding = 0,
+            LeafOperation::Error(text) => {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                if text.contains("Loop detected") {
+                    return Err(LeafError::Loop);
+                }
+                tracing::warn!("a leaf node link's peer complains: {text}");
+            }
+            LeafOperation::Info(_) | LeafOperation::Connect(_) | LeafOperation::Ignored => {}
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, subject: Bytes, queue: Bytes) -> Result<(), LeafError> {
+        if subject == self.links.mark.as_bytes() {
+            return Err(LeafError::Loop);
+        }
+        let is_valid = std::str::from_utf8(&subject).is_ok_and(subject::is_valid);
+        let key = (subject.clone(), queue.clone());
+        if !is_valid || is_local(&subject) || self.listened.contains_key(&key) {
+            return Ok(());
+        }
+        if self.listened.len() >= SUBJECTS_MAX {
+            return Err(LeafError::Unsupported("more subjects than a peer may listen to"));
+        }
+        let name = if self.peer.is_dialed { OF_HUB } else { OF_LEAF };
+        let target = Target::Peer(self.peer.clone());
+        let subscription = Subscription::new(subject, queue, Bytes::from_static(name), target);
+        let subscription = Arc::new(subscription);
+        self.listened.insert(key, subscription.clone());
+        self.links.shared.accounts.global.add(subscription);
+        Ok(())
+    }
+
+    fn message(&mut self, message: LeafMessage) {
+        let LeafMessage { subject: to, reply, queues, headers, payload } = message;
+        let mut sent = Message { subject: to.clone(), reply, headers, payload };
+        if sent.reply.starts_with(ACKNOWLEDGEMENT)
+            && let Some(at) = memchr::memrchr(b'@', &sent.reply)
+        {
+            sent.subject = sent.reply.slice(at + 1..);
+            sent.reply.truncate(at);
+        }
+        let is_literal = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(subject::is_literal);
+        if !is_literal(&to) || !is_literal(&sent.subject) || is_local(&to) {
+            return;
+        }
+        let account = &self.links.shared.accounts.global;
+        let mut matched = account.matches(&to);
+        matched.queues.retain(|(name, _)| queues.contains(name));
+        let mut parts = Parts::from(&sent);
+        if sent.subject != to {
+            parts.deliver = &to;
+        }
+        account.deliver(&matched, &parts, &self.origin, &mut self.wakeups);
+    }
+}
