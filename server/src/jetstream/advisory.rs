@@ -69,33 +69,55 @@ pub(crate) fn stream_action(tenant: &Tenant, stream: &str, action: StreamAction)
     );
 }
 
+/// A request that takes time: its account, and who asked.
+type Asked<'a> = (&'a Tenant, &'a Origin);
+
+/// Tells that a stream is sent as an archive.
+pub(crate) fn snapshot_create(asked: Asked<'_>, stream: &str, state: &Value) {
+    backup(asked, "snapshot_create", stream, || json!({"state": state}));
+}
+
+/// Tells that a stream is to come as an archive.
+pub(crate) fn restore_create(asked: Asked<'_>, stream: &str) {
+    backup(asked, "restore_create", stream, || json!({}));
+}
+
+/// Tells that a `snapshot` or a `restore` is over, and what more there is to say.
+pub(crate) fn backup_complete(
+    asked: Asked<'_>,
+    what: &str,
+    stream: &str,
+    started: Timestamp,
+    detail: Value,
+) {
+    backup(asked, &format!("{what}_complete"), stream, || {
+        let mut event = detail;
+        if let Value::Object(event) = &mut event {
+            event.insert("start".into(), text_time::text(started).into());
+            event.insert("end".into(), text_time::now().into());
+        }
+        event
+    });
+}
+
+fn backup(asked: Asked<'_>, kind: &str, stream: &str, make: impl FnOnce() -> Value) {
+    let (tenant, origin) = asked;
+    let subject = format!("$JS.EVENT.ADVISORY.STREAM.{}.{stream}", kind.to_uppercase());
+    publish(&tenant.account, subject, kind, || {
+        let mut event = make();
+        if let Value::Object(event) = &mut event {
+            event.insert("stream".into(), stream.into());
+            event.insert("client".into(), client(tenant, origin).into());
+        }
+        event
+    });
+}
+
 /// Tells of a request to the API and its answer.
 pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, response: &Bytes) {
     publish(&tenant.account, API_SUBJECT.to_owned(), "api_audit", || {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut client = Map::new();
-        client.insert("acc".into(), tenant.account.name().into());
-        if origin.client_id != 0 {
-            client.insert("id".into(), origin.client_id.into());
-        }
-        let fields = [
-            ("host", &origin.host),
-            ("user", &origin.user),
-            ("name", &origin.name),
-            ("lang", &origin.language),
-            ("ver", &origin.version),
-        ];
-        for (key, value) in fields {
-            if !value.is_empty() {
-                client.insert(key.into(), Value::from(&**value));
-            }
-        }
-        if let Some(started) = origin.started {
-            client.insert("start".into(), text_time::text(Timestamp::from_system(started)).into());
-            client.insert("kind".into(), "Client".into());
-            client.insert("client_type".into(), "nats".into());
-            client.insert("server".into(), tenant.context.identity.name.as_str().into());
-        }
+        let client = client(tenant, origin);
         let mut event = json!({
             "server": tenant.context.identity.name,
             "client": client,
@@ -107,6 +129,34 @@ pub(crate) fn api_audit(tenant: &Tenant, request: &Message, origin: &Origin, res
         }
         event
     });
+}
+
+/// Who asked for something, as advisories show it.
+fn client(tenant: &Tenant, origin: &Origin) -> Map<String, Value> {
+    let mut client = Map::new();
+    client.insert("acc".into(), tenant.account.name().into());
+    if origin.client_id != 0 {
+        client.insert("id".into(), origin.client_id.into());
+    }
+    let fields = [
+        ("host", &origin.host),
+        ("user", &origin.user),
+        ("name", &origin.name),
+        ("lang", &origin.language),
+        ("ver", &origin.version),
+    ];
+    for (key, value) in fields {
+        if !value.is_empty() {
+            client.insert(key.into(), Value::from(&**value));
+        }
+    }
+    if let Some(started) = origin.started {
+        client.insert("start".into(), text_time::text(Timestamp::from_system(started)).into());
+        client.insert("kind".into(), "Client".into());
+        client.insert("client_type".into(), "nats".into());
+        client.insert("server".into(), tenant.context.identity.name.as_str().into());
+    }
+    client
 }
 
 fn publish(account: &Arc<Account>, subject: String, kind: &str, make: impl FnOnce() -> Value) {

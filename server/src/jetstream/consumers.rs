@@ -8,7 +8,7 @@ use super::consumer::config::{
     updated,
 };
 use super::consumer::ledger::{Described, Ledger};
-use super::consumer::{Consumer, Event, Status, start};
+use super::consumer::{Consumer, Event, Rules, State, Status, start};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
 use super::tenant::Tenant;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Consumers of a stream whose configuration sets no bound.
-const CONSUMERS_MAX: usize = 1000;
+pub(crate) const CONSUMERS_MAX: usize = 1000;
 /// Error code of a consumer that the engine cannot store.
 const STORE_FAILED: u16 = 10104;
 /// How long one that is not durable stays without anybody using it, in nanoseconds.
@@ -119,7 +119,11 @@ pub(crate) async fn create(
     match (known, action) {
         (Some(known), action) => change(tenant, entry, &stream, &known, config, action).await,
         (None, Action::Update) => Err(errors::CONSUMER_MISSING),
-        (None, _) => add(tenant, entry, &stream, name, config).await,
+        (None, _) => {
+            let consumer = add(tenant, entry, &stream, name, config, None).await?;
+            consumer.run(tenant);
+            Ok(consumer)
+        }
     }
 }
 
@@ -152,6 +156,29 @@ async fn change(
     Ok(known.clone())
 }
 
+/// Brings a consumer back as an archive has it. It does not run yet.
+pub(crate) async fn restore(
+    tenant: &Arc<Tenant>,
+    entry: &Arc<Entry>,
+    name: &str,
+    mut config: ConsumerConfig,
+    state: State,
+) -> Result<Arc<Consumer>, ApiError> {
+    let _changing = entry.consumers.changing.lock().await;
+    if config.is_durable() && config.durable_name != name {
+        return Err(errors::CONSUMER_DURABLE_MISMATCH);
+    }
+    if entry.consumers.find(name).is_some() {
+        return Err(errors::CONSUMER_EXISTS);
+    }
+    let stream = entry.config();
+    name.clone_into(&mut config.name);
+    metadata(&mut config);
+    fill(&mut config, &stream, false)?;
+    check(&config, &stream)?;
+    add(tenant, entry, &stream, name.to_owned(), config, Some(state)).await
+}
+
 /// Stores another configuration of a consumer, and goes by it.
 async fn store(consumer: &Arc<Consumer>, config: ConsumerConfig) -> Result<(), ApiError> {
     if let Some(ledger) = &consumer.ledger {
@@ -169,6 +196,7 @@ async fn add(
     stream: &StreamConfig,
     name: String,
     mut config: ConsumerConfig,
+    known: Option<State>,
 ) -> Result<Arc<Consumer>, ApiError> {
     let bound = match stream.max_consumers {
         max if max > 0 => usize::try_from(max).unwrap_or(usize::MAX),
@@ -191,8 +219,10 @@ async fn add(
     config.name.clone_from(&name);
     stays(&mut config);
     let failed = |error| ApiError::of_storage(&error, STORE_FAILED);
-    let begun = start(&config, &entry.stream, stream.max_msgs_per_subject);
-    let (state, chosen_through) = begun.map_err(failed)?;
+    let (state, chosen_through) = match known.filter(|state| state.delivered.sequence > 0) {
+        Some(state) => (timed(state, &config), 0),
+        None => start(&config, &entry.stream, stream.max_msgs_per_subject).map_err(failed)?,
+    };
     let described = Described { config, created: Timestamp::now(), chosen_through };
     let is_stored = !described.config.mem_storage
         && !described.config.direct
@@ -209,8 +239,19 @@ async fn add(
     };
     let consumer = Consumer::new(&name, entry, &tenant.account, &described, state, ledger);
     entry.consumers.insert(&consumer);
-    consumer.run(tenant);
     Ok(consumer)
+}
+
+/// A state in which what waits for acknowledgement is due when the configuration says.
+fn timed(mut state: State, config: &ConsumerConfig) -> State {
+    let (rules, now) = (Rules::new(config), Timestamp::now().0);
+    let State { pending, redelivered, .. } = &mut state;
+    for (sequence, pending) in pending {
+        pending.time = pending.time.min(now);
+        let deliveries = redelivered.get(sequence).map_or(1, |count| count.saturating_add(1));
+        pending.deadline = rules.deadline(pending.time, deliveries);
+    }
+    state
 }
 
 /// Whether the consumers there are keep to bounds that a stream's update changes.

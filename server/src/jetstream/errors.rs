@@ -174,7 +174,8 @@ table! {
     CONSUMER_ACK_FLOW_PENDING = 400 10220 "flow control ack policy requires max ack pending";
     CONSUMER_ACK_FLOW_WAIT = 400 10221 "flow control ack policy requires unset ack wait";
     CONSUMER_ACK_FLOW_DELIVER = 400 10222 "flow control ack policy requires unset max deliver";
-    SNAPSHOTS_NOT_BUILT = 501 10039 "snapshot and restore are not built into this server";
+    SNAPSHOT_DELIVER_SUBJECT = 400 10015 "deliver subject not valid";
+    STREAM_NAME_EXISTS_RESTORE = 400 10130 "stream name already in use, cannot restore";
 }
 
 impl ApiError {

@@ -53,6 +53,29 @@ pub(crate) async fn create<T>(
     Ok((shown, true))
 }
 
+/// The configuration of a stream that is to be restored, checked as that of one that is created.
+pub(crate) fn check_restore(
+    tenant: &Tenant,
+    name: &str,
+    request: &ConfigRequest,
+) -> Result<StreamConfig, ApiError> {
+    if name != request.config.name {
+        return Err(errors::STREAM_MISMATCH);
+    }
+    if name.contains(['/', '\\']) {
+        return Err(errors::STREAM_NAME_PATH);
+    }
+    let config = validate::check(request, &|name| tenant.config(name))?;
+    validate::replicas(&config)?;
+    fits(tenant, &config)?;
+    if tenant.entry(name).is_some() {
+        return Err(errors::STREAM_NAME_EXISTS_RESTORE);
+    }
+    validate::unusable_filters(&config)?;
+    validate::refuse_unbuilt(&config)?;
+    Ok(config)
+}
+
 /// Changes a stream's configuration; gives how `show` saw it before copies that are new began.
 pub(crate) async fn update<T>(
     tenant: &Arc<Tenant>,

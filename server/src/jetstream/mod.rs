@@ -11,6 +11,7 @@
 mod accounting;
 mod advisory;
 mod api;
+mod backup;
 pub mod config;
 mod consumer;
 mod consumers;

@@ -5,7 +5,7 @@ use super::api::Queue;
 use super::config::{StreamConfig, from_stored};
 use super::consumer::Status;
 use super::entry::Entry;
-use super::{Context, accounting, config::Storage, consumers, domain};
+use super::{Context, accounting, backup, config::Storage, consumers, domain};
 use crate::routing::{Account, InternalSubscription};
 use headwater_replication::Directory;
 use headwater_storage::Stream;
@@ -22,7 +22,9 @@ pub(crate) struct Tenant {
     /// What all accounts share.
     pub(crate) context: Arc<Context>,
     /// Held while a stream is created, changed or deleted: one at a time.
-    pub(crate) changing: tokio::sync::Mutex<()>,
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
+    /// Snapshots and restores under way.
+    pub(crate) backups: Arc<backup::Slots>,
     /// Requests answered.
     pub(crate) requests: AtomicU64,
     /// Requests answered with an error.
@@ -56,7 +58,8 @@ impl Tenant {
         let tenant = Arc::new(Self {
             account,
             context,
-            changing: tokio::sync::Mutex::default(),
+            changing: Arc::default(),
+            backups: Arc::default(),
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             streams: RwLock::default(),
@@ -72,6 +75,10 @@ impl Tenant {
         served.extend(std::iter::once(api).chain(elsewhere));
         drop(served);
         tenant
+    }
+    /// Whether it answers, captures and copies.
+    pub(crate) fn is_serving(&self) -> bool {
+        !self.api.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
     /// What a stream is called in the volume.
     pub(crate) fn stored_name(&self, name: &str) -> String {
@@ -163,10 +170,14 @@ impl Tenant {
     /// alone, and said.
     fn load(self: &Arc<Self>) {
         let prefix = self.stored_name("");
-        let mut entries = Vec::new();
+        let (mut entries, mut staged) = (Vec::new(), Vec::new());
         for stream in self.context.volume.streams() {
             let stored = stream.config();
             let Some(name) = stored.name.strip_prefix(&prefix) else { continue };
+            if backup::is_staged(&stream) {
+                staged.push(name.to_owned());
+                continue;
+            }
             match from_stored(&stored.application) {
                 Ok(config) => {
                     let entry = Entry::new(stream, Arc::new(config), &self.context);
@@ -179,6 +190,13 @@ impl Tenant {
                     error.description
                 ),
             }
+        }
+        if let (false, Ok(changing)) = (staged.is_empty(), self.changing.clone().try_lock_owned()) {
+            let tenant = self.clone();
+            self.context.runtime.spawn(async move {
+                backup::remove_staged(tenant, staged).await;
+                drop(changing);
+            });
         }
         for entry in entries {
             entry.capture(&self.account);

@@ -3,8 +3,8 @@
 
 use super::{Reply, Request};
 use super::{
-    account_info, consumer_change, consumer_list, messages, stream_change, stream_info,
-    stream_list, stream_purge, unbuilt,
+    account_info, consumer_change, consumer_list, messages, stream_backup, stream_change,
+    stream_info, stream_list, stream_purge, unbuilt,
 };
 use crate::jetstream::{errors, text_time};
 use serde_json::{Map, Value, json};
@@ -161,7 +161,8 @@ impl Endpoint {
             Self::StreamPurge => stream_purge::handle(request).await,
             Self::MessageGet => messages::get(request),
             Self::MessageDelete => messages::delete(request).await,
-            Self::StreamSnapshot | Self::StreamRestore => unbuilt::snapshots(),
+            Self::StreamSnapshot => stream_backup::snapshot(request),
+            Self::StreamRestore => stream_backup::restore(request).await,
             Self::StreamStepdown | Self::PeerRemove | Self::ConsumerStepdown => unbuilt::clusters(),
             Self::ConsumerCreate => consumer_change::create(request).await,
             Self::ConsumerCreateDurable => consumer_change::create_durable(request).await,

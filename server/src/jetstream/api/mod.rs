@@ -9,7 +9,9 @@
 //! | `STREAM.PURGE.*` | `stream_purge` |
 //! | `STREAM.MSG.GET.*`, `STREAM.MSG.DELETE.*` | `messages` |
 //! | `DIRECT.GET.*`, `DIRECT.GET.*.>` | `direct_get`, `direct_batch` |
-//! | `CONSUMER.>`, what needs a cluster, snapshots | `unbuilt` |
+//! | `STREAM.SNAPSHOT.*`, `STREAM.RESTORE.*` | `stream_backup` |
+//! | `CONSUMER.>` | `consumer_change`, `consumer_list` |
+//! | what needs a cluster | `unbuilt` |
 //!
 //! A subject that is not in the table gets no answer, as with nats-server.
 //! Not here: what changes streams (`lifecycle`), what a stream looks like (`info`).
@@ -22,6 +24,7 @@ mod direct_get;
 mod endpoint;
 mod messages;
 mod queue;
+mod stream_backup;
 mod stream_change;
 mod stream_info;
 mod stream_list;
@@ -39,7 +42,8 @@ use crate::routing::{Message, Origin};
 use bytes::Bytes;
 use endpoint::Endpoint;
 use serde_json::{Map, Value};
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 const PREFIX: &str = "$JS.API.";
 /// The header by which a request asks for a level of the API.
@@ -62,12 +66,22 @@ pub(super) struct Request<'a> {
     pub(super) headers: &'a [u8],
     /// Set by a handler whose reply says which creation of the stream it speaks of.
     pub(super) identity: OnceLock<String>,
+    /// Who asks.
+    pub(super) origin: &'a Arc<Origin>,
+    /// What goes on when it is answered.
+    afterwards: Mutex<Option<Work>>,
 }
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The fields of a reply, but for its type.
 pub(super) type Reply = Result<Map<String, Value>, ApiError>;
 
 impl Request<'_> {
+    /// Goes on with something when the request is answered, on a task of its own.
+    pub(super) fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
+        *self.afterwards.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(work));
+    }
     /// Reads a body that may be left out: anything that is not JSON counts as nothing.
     pub(super) fn optional<T: Default>(
         &self,
@@ -92,15 +106,16 @@ impl Request<'_> {
 }
 
 /// Answers one request.
-pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Origin) {
+pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Arc<Origin>) {
     let subject = std::str::from_utf8(&message.subject).unwrap_or_default();
     let Some(path) = subject.strip_prefix(PREFIX) else { return };
     if let Some(target) = path.strip_prefix("DIRECT.GET.") {
         return direct_get::answer(tenant, target, message);
     }
     let Some((endpoint, stream, rest)) = Endpoint::find(path) else { return };
-    let (body, identity) = (&message.payload, OnceLock::new());
-    let request = Request { tenant, stream, rest, body, headers: &message.headers, identity };
+    let (body, headers) = (&message.payload, &message.headers);
+    let (identity, afterwards) = (OnceLock::new(), Mutex::default());
+    let request = Request { tenant, stream, rest, body, headers, identity, origin, afterwards };
     let result = match is_level_supported(message) {
         true => endpoint.handle(&request).await,
         false => Err(errors::REQUIRED_API_LEVEL),
@@ -120,6 +135,10 @@ pub(super) async fn answer(tenant: &Arc<Tenant>, message: &Message, origin: &Ori
     }
     if is_counted {
         advisory::api_audit(tenant, message, origin, &payload);
+    }
+    let work = request.afterwards.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(work) = work {
+        tenant.context.runtime.spawn(work);
     }
 }
 

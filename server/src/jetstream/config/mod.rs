@@ -5,6 +5,7 @@
 mod engine;
 mod parse;
 
+pub(crate) use parse::parse_restore;
 pub use parse::{ConfigRequest, from_stored, parse};
 
 use headwater_replication::index_name;

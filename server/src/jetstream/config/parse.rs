@@ -35,6 +35,20 @@ pub fn parse(body: &[u8], is_strict: bool) -> Result<ConfigRequest, ApiError> {
     Ok(ConfigRequest { config, is_pedantic, has_null_source })
 }
 
+/// Reads the body of a request to restore a stream. The state that stands beside the configuration is that of a moment
+/// before the archive was made, which has its own.
+pub(crate) fn parse_restore(body: &[u8], is_strict: bool) -> Result<ConfigRequest, ApiError> {
+    let value = json::parse(body)?;
+    let fields = Fields::new("request", &value, is_strict)?;
+    fields.value("state");
+    let empty = Value::Null;
+    let config = Fields::new("config", fields.value("config").unwrap_or(&empty), is_strict)?;
+    let has_null_source = config.list("sources")?.iter().any(Value::is_null);
+    let request = ConfigRequest { config: read(&config)?, is_pedantic: false, has_null_source };
+    config.finish()?;
+    fields.finish().map(|()| request)
+}
+
 /// Reads what was stored with the stream.
 pub fn from_stored(bytes: &[u8]) -> Result<StreamConfig, ApiError> {
     Ok(parse(bytes, true)?.config)

@@ -32,8 +32,9 @@ mod task;
 mod waiting;
 
 pub(crate) use events::Event;
+pub(crate) use rules::Rules;
 pub(crate) use start::start;
-pub(crate) use state::State;
+pub(crate) use state::{Pair, Pending, State};
 pub(crate) use status::Status;
 
 use self::core::{Core, Way};
@@ -46,7 +47,6 @@ use ledger::{Described, Ledger};
 use machine::Machine;
 use pace::Pace;
 use push::Push;
-use rules::Rules;
 use saver::Saver;
 use waiting::Queue;
 
@@ -181,6 +181,10 @@ impl Consumer {
     /// Its configuration now.
     pub(crate) fn config(&self) -> Arc<ConsumerConfig> {
         self.lock().config.clone()
+    }
+    /// How far it is now.
+    pub(crate) fn state(&self) -> State {
+        self.lock().machine.state().clone()
     }
     /// What is stored of it apart from its state, with another configuration.
     pub(crate) fn described(&self, config: ConsumerConfig) -> Described {
