@@ -44,7 +44,8 @@ impl Entry {
         context: &Context,
     ) -> Arc<Self> {
         let (budget, runtime) = (&context.batches, context.runtime.clone());
-        let publisher = Publisher::new(stream.clone(), &config, budget, runtime);
+        let publisher =
+            Publisher::new(stream.clone(), &config, &context.options.domain, budget, runtime);
         Arc::new(Self {
             stream,
             copies: tokio::sync::Mutex::default(),

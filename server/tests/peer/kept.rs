@@ -44,11 +44,8 @@ const KEPT: &[(&str, &[Place])] = &[
         &[At("stream_create/unbuilt", "STREAM.CREATE.U", "")],
     ),
     (
-        "A mirror or source with a consumer of its own, or in another domain or account, is refused with error 10052.",
-        &[
-            At("origins/elsewhere", "STREAM.CREATE.OWN", ""),
-            At("origins/elsewhere", "STREAM.CREATE.FAR", ""),
-        ],
+        "A mirror or source with a consumer of its own is refused with error 10052.",
+        &[At("origins/elsewhere", "STREAM.CREATE.OWN", "")],
     ),
     (
         "Snapshots and restores are answered with error 10039.",
