@@ -2,6 +2,7 @@
 
 use super::super::{parser, tree::Map};
 use super::*;
+use crate::config::options::LeafNodeOptions;
 use headwater_storage::stream::SyncPolicy;
 use headwater_storage::volume::DiskMethod;
 use std::path::Path;
@@ -45,6 +46,21 @@ fn server_keys() {
     assert_eq!(defaults, ConnectionLimits::default());
     let log = options.log;
     assert!(log.debug && log.trace && !log.with_time && log.file.is_some());
+}
+
+#[test]
+fn leaf_node_keys() {
+    let options = read(
+        "leafnodes { listen: '127.0.0.1:-1', remotes: [ { urls: ['nats://u:p@h:1', 'g'] } ] }\n\
+         jetstream { domain: hub }",
+    );
+    assert_eq!(options.leaf_nodes.listen, Some(("127.0.0.1".to_owned(), 0)));
+    let urls = options.leaf_nodes.remote_urls.iter();
+    let urls: Vec<_> = urls.map(|url| (url.host.as_str(), url.port, url.user.as_str())).collect();
+    assert_eq!(urls, [("h", 1, "u"), ("g", 7422, "")]);
+    assert_eq!(options.domain(), "hub");
+    assert_eq!(read("leafnodes { port: 7 }").leaf_nodes.listen, Some(("0.0.0.0".to_owned(), 7)));
+    assert_eq!(read("port: 1").leaf_nodes, LeafNodeOptions::default());
 }
 
 #[test]
@@ -106,7 +122,28 @@ fn refusals() {
             "t.conf:1:1: \"cluster\" is not supported by Headwater|t.conf:2:1: \"websocket\" is not supported by Headwater",
         ),
         ("jetstream { bar: 1 }", "t.conf:1:13: unknown field \"bar\""),
-        ("jetstream { domain: hub }", "t.conf:1:13: \"domain\" is not supported by Headwater"),
+        (
+            "jetstream { domain: a.b }",
+            "t.conf:1:21: a domain is a name without dots, wildcards and white space",
+        ),
+        (
+            "jetstream { domain: API }",
+            "t.conf:1:21: a domain is a name without dots, wildcards and white space",
+        ),
+        ("leafnodes { tls {} }", "t.conf:1:13: \"tls\" is not supported by Headwater"),
+        ("leafnodes { remotes: [ {} ] }", "t.conf:1:24: a remote without a url"),
+        (
+            "leafnodes { remotes: [ {url: a, hub: true} ] }",
+            "t.conf:1:33: \"hub\" is not supported by Headwater",
+        ),
+        (
+            "leafnodes { remotes: [ {url: a}, {url: b} ] }",
+            "t.conf:1:34: more than one remote is not supported by Headwater",
+        ),
+        (
+            "leafnodes { remotes: [ {url: 'tls://a'} ] }",
+            "t.conf:1:30: links over \"tls\" are not supported by Headwater",
+        ),
         ("jetstream { disk: fast }", "t.conf:1:19: auto, uring or posix expected"),
         (
             "jetstream { segment_size: 4k }",

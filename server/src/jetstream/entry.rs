@@ -48,7 +48,8 @@ impl Entry {
             stream.combine_with(Arc::new(Counter));
         }
         let (budget, runtime) = (&context.batches, context.runtime.clone());
-        let publisher = Publisher::new(stream.clone(), &config, budget, runtime);
+        let publisher =
+            Publisher::new(stream.clone(), &config, &context.options.domain, budget, runtime);
         Arc::new(Self {
             stream,
             copies: tokio::sync::Mutex::default(),

@@ -27,6 +27,10 @@ pub(super) fn handle(request: &Request<'_>) -> Reply {
         }
     }
     let mut reply = info::stream(&entry, &details);
+    let domain = &request.tenant.context.options.domain;
+    if !domain.is_empty() {
+        reply.insert("domain".into(), domain.as_str().into());
+    }
     let leader = request.tenant.context.identity.name.as_str();
     reply.insert("cluster".into(), json!({"leader": leader}));
     reply.insert("total".into(), total.into());

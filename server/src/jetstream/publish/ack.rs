@@ -66,11 +66,15 @@ mod tests {
     #[test]
     fn bytes() {
         let config = StreamConfig { name: "A".into(), ..StreamConfig::default() };
-        let settings = Settings::new(&config);
+        let settings = Settings::new(&config, "");
         let ack = |sequence, duplicate| {
             accepted(&settings, &Appended { sequence, duplicate, time: Timestamp(0) }, None)
         };
         assert_eq!(ack(1, false), r#"{"stream":"A","seq":1}"#);
+        let elsewhere = Settings::new(&config, "hub");
+        let appended = Appended { sequence: 1, duplicate: false, time: Timestamp(0) };
+        let with_domain = r#"{"stream":"A","domain":"hub","seq":1}"#;
+        assert_eq!(accepted(&elsewhere, &appended), with_domain);
         let longest = r#"{"stream":"A","seq":18446744073709551615,"duplicate": true}"#;
         assert_eq!(ack(u64::MAX, true), longest);
         let last = Appended { sequence: 9, duplicate: false, time: Timestamp(0) };

@@ -46,6 +46,8 @@ pub(crate) struct Publisher {
     settings: RwLock<Arc<Settings>>,
     atomic: Arc<AtomicBatches>,
     fast: Arc<FastBatches>,
+    /// JetStream's domain; empty for none.
+    domain: String,
     /// Messages published while the engine called back, for the task that takes them in order.
     deferred: mpsc::Sender<(Arc<Account>, Message)>,
 }
@@ -55,20 +57,22 @@ impl Publisher {
     pub(crate) fn new(
         stream: Arc<Stream>,
         config: &StreamConfig,
+        domain: &str,
         budget: &Arc<Budget>,
         runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let settings = RwLock::new(Arc::new(Settings::new(config)));
+        let settings = RwLock::new(Arc::new(Settings::new(config, domain)));
         let atomic = AtomicBatches::new(stream.clone(), budget.clone(), runtime.clone());
         let fast = FastBatches::new(stream.clone(), budget.clone(), runtime.clone());
         let (deferred, messages) = mpsc::channel(DEFERRED_MAX);
-        let publisher = Arc::new(Self { stream, settings, atomic, fast, deferred });
+        let publisher =
+            Arc::new(Self { stream, domain: domain.to_owned(), settings, atomic, fast, deferred });
         runtime.spawn(take_deferred(Arc::downgrade(&publisher), messages));
         publisher
     }
     /// Goes by another configuration from now on.
     pub(crate) fn configure(&self, config: &StreamConfig) {
-        let settings = Arc::new(Settings::new(config));
+        let settings = Arc::new(Settings::new(config, &self.domain));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         if !config.allow_atomic {
             self.atomic.clear();

@@ -35,12 +35,16 @@ pub(super) struct Settings {
 
 impl Settings {
     /// What publishing needs of this configuration.
-    pub(super) fn new(config: &StreamConfig) -> Self {
+    pub(super) fn new(config: &StreamConfig, domain: &str) -> Self {
         let name_json = serde_json::Value::from(config.name.as_str()).to_string();
+        let domain_json = match domain {
+            "" => String::new(),
+            domain => format!("\"domain\":{},", serde_json::Value::from(domain)),
+        };
         let transform = config.subject_transform.as_ref();
         Self {
             name: config.name.clone(),
-            ack_start: format!("{{\"stream\":{name_json},\"seq\":").into_bytes(),
+            ack_start: format!("{{\"stream\":{name_json},{domain_json}\"seq\":").into_bytes(),
             name_json,
             no_ack: config.no_ack,
             sealed: config.sealed,

@@ -110,6 +110,10 @@ fn facts(name: &str, info: &Value) -> Result<OriginFacts> {
 }
 
 #[cfg(test)]
+#[path = "remote_test.rs"]
+mod remote_test;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;

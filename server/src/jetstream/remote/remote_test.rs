@@ -1,0 +1,185 @@
+//! The remote origin against a server that is reached under its domain, and against a consumer that does everything wrong.
+
+use super::*;
+use crate::protocol::headers;
+use crate::routing::{Handler, InternalSubscription, Message};
+use crate::{Options, Server};
+use bytes::Bytes;
+use headwater_replication::origin::Start;
+use headwater_replication::testing::check_origin;
+use serde_json::json;
+use std::sync::Mutex;
+
+fn external(api: &str) -> External {
+    External { api: api.into(), deliver: "over.there".into() }
+}
+
+#[tokio::test]
+async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
+    options.storage.store_dir = Some(directory.path().into());
+    options.jetstream_mut().domain = "d".into();
+    let server = Server::start(options).await.unwrap();
+    let account = server.shared().accounts.global.clone();
+    let api = Api::new(account.clone(), "$JS.d.API");
+    let config = json!({"name": "A", "subjects": ["o.*", "p"], "max_msgs_per_subject": 3});
+    api.ask("STREAM.CREATE.A", &config).await.unwrap();
+    let publish = Api::new(account.clone(), "o");
+    for word in ["a", "b", "a", "a", "a", "c", "b", "a"] {
+        publish.ask(word, &json!({"of": word})).await.unwrap();
+    }
+    let mut messages = Vec::new();
+    for sequence in 1..=8 {
+        let Ok(reply) = api.ask("STREAM.MSG.GET.A", &json!({"seq": sequence})).await else {
+            continue;
+        };
+        let message = &reply["message"];
+        let time: jiff::Timestamp = message["time"].as_str().unwrap().parse().unwrap();
+        let word = message["subject"].as_str().unwrap().split_at(2).1;
+        messages.push(headwater_storage::Message {
+            sequence,
+            time: crate::jetstream::text_time::stored(time),
+            subject: message["subject"].as_str().unwrap().to_owned().into(),
+            headers: Bytes::new(),
+            payload: json!({"of": word}).to_string().into(),
+        });
+    }
+    assert_eq!(messages.len(), 6, "the limit left gaps");
+    for is_mirror in [true, false] {
+        let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.d.API"), is_mirror);
+        let origin: Arc<dyn Origin> = Arc::new(origin);
+        check_origin(&origin, &messages, "o.a").await;
+    }
+    let absent = RemoteOrigin::new(account.clone(), "B", &external("$JS.d.API"), true);
+    assert!(matches!(absent.open().await.err(), Some(Error::OriginNotFound(name)) if name == "B"));
+    let far = RemoteOrigin::new(account.clone(), "A", &external("$JS.far.API"), true);
+    assert!(matches!(far.open().await.err(), Some(Error::OriginUnreachable(_))));
+    server.shutdown().await;
+}
+
+/// An API that makes a consumer, which then sends what the test wants.
+#[derive(Default)]
+struct Fake {
+    deliver: Mutex<String>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Handler for Fake {
+    fn deliver(
+        &self,
+        account: &Arc<Account>,
+        message: &Message,
+        _origin: &Arc<crate::routing::Origin>,
+    ) {
+        let subject = std::str::from_utf8(&message.subject).unwrap().to_owned();
+        let reply = if subject.contains("STREAM.INFO") {
+            json!({"created": "2026-11-24T10:58:47Z", "config": {"retention": "limits"},
+                "state": {"messages": 9, "first_seq": 1, "last_seq": 9}})
+        } else {
+            let body: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+            if let Some(to) = body["config"]["deliver_subject"].as_str() {
+                to.clone_into(&mut self.deliver.lock().unwrap());
+            }
+            json!({"name": "C", "delivered": {"stream_seq": 0}, "num_pending": 9})
+        };
+        self.asked.lock().unwrap().push(subject);
+        let (subject, payload) = (message.reply.clone(), Bytes::from(reply.to_string()));
+        account.send(&Message { subject, payload, ..Message::default() });
+    }
+}
+
+/// A session on a fake, with what sends to it.
+struct Scene {
+    account: Arc<Account>,
+    fake: Arc<Fake>,
+    _api: InternalSubscription,
+    session: Box<dyn Session>,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let account = Account::new("$G");
+        let fake = Arc::new(Fake::default());
+        let api = account.subscribe("$JS.x.API.>", fake.clone());
+        let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.x.API"), true);
+        let mut session = origin.open().await.unwrap();
+        assert_eq!(session.start(Start::Sequence(1), Vec::new()).await.unwrap(), 1);
+        Self { account, fake, _api: api, session }
+    }
+    fn send(&self, reply: &str, status: &str, fields: &[(&str, &str)]) {
+        let to = self.fake.deliver.lock().unwrap().clone();
+        assert!(to.starts_with("over.there.M."), "{to}");
+        let headers = if status.is_empty() { Bytes::new() } else { headers::block(status, fields) };
+        let reply = Bytes::from(reply.to_owned());
+        self.account.send(&Message { subject: to.into(), reply, headers, ..Message::default() });
+    }
+    fn message(&self, number: u64, sequence: u64) {
+        self.send(&format!("$JS.ACK.A.C.1.{sequence}.{number}.5.{}", 9 - sequence), "", &[]);
+    }
+    fn heartbeat(&self, number: &str) {
+        self.send("", "100 Idle Heartbeat", &[("Nats-Last-Consumer", number)]);
+    }
+    async fn next(&mut self) -> Result<Vec<u64>> {
+        let batch = self.session.next(100, 1024).await?;
+        Ok(batch.messages.iter().map(|message| message.sequence).collect())
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_ends_a_session() {
+    for case in ["skipped", "repeated", "backward", "tail", "ended"] {
+        let mut scene = Scene::start().await;
+        scene.message(1, 2);
+        scene.message(2, 5);
+        assert_eq!(scene.next().await.unwrap(), [2, 5], "a gap in sequences is none in deliveries");
+        scene.heartbeat("2");
+        assert_eq!(scene.next().await.unwrap(), Vec::<u64>::new(), "a heartbeat");
+        assert_eq!(scene.session.frontier().pending(5), Some(4));
+        match case {
+            "skipped" => scene.message(4, 7),
+            "repeated" => scene.message(2, 5),
+            "backward" => scene.message(3, 4),
+            "tail" => scene.heartbeat("3"),
+            _ => scene.send("", "409 Consumer Deleted", &[]),
+        }
+        let error = scene.next().await.unwrap_err();
+        assert!(matches!(error, Error::OriginUnreachable(_)), "{case}: {error}");
+        let Scene { fake, session, .. } = scene;
+        drop(session);
+        let asked = fake.asked.lock().unwrap().clone();
+        assert_eq!(asked.last().unwrap(), "$JS.x.API.CONSUMER.DELETE.A.C", "{case}");
+    }
+}
+
+#[tokio::test]
+async fn questions_are_answered_when_what_came_before_them_is_taken() {
+    struct Heard(tokio::sync::mpsc::UnboundedSender<Message>);
+    impl Handler for Heard {
+        fn deliver(&self, _: &Arc<Account>, message: &Message, _: &Arc<crate::routing::Origin>) {
+            self.0.send(message.clone()).unwrap();
+        }
+    }
+    let mut scene = Scene::start().await;
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let _flow = scene.account.subscribe("$JS.FC.>", Arc::new(Heard(sender)));
+    scene.message(1, 3);
+    scene.send("$JS.FC.A.C.1", "100 FlowControl Request", &[]);
+    assert!(heard.try_recv().is_err(), "nothing is taken yet");
+    assert_eq!(scene.next().await.unwrap(), [3]);
+    let answer = heard.try_recv().unwrap();
+    assert_eq!(answer.subject, "$JS.FC.A.C.1");
+    assert_eq!(headers::get(&answer.headers, "Nats-Last-Stream"), Some(&b"3"[..]));
+    let stalled = [("Nats-Last-Consumer", "1"), ("Nats-Consumer-Stalled", "$JS.FC.A.C.2")];
+    scene.send("", "100 Idle Heartbeat", &stalled);
+    assert_eq!(scene.next().await.unwrap(), Vec::<u64>::new());
+    assert_eq!(heard.try_recv().unwrap().subject, "$JS.FC.A.C.2");
+}
+
+#[tokio::test]
+async fn silence_ends_a_session() {
+    let mut scene = Scene::start().await;
+    let silent = tokio::time::timeout(std::time::Duration::from_secs(20), scene.next()).await;
+    let error = silent.expect("it does not wait for ever").unwrap_err();
+    assert!(error.to_string().contains("silent"), "{error}");
+}
