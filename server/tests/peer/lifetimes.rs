@@ -151,7 +151,7 @@ fn age(name: &'static str, storage: &str) -> Script {
     }
     script
         .info("A")
-        .update(stream(storage, json!({"max_age": 1 * SECOND, "max_msgs": 1})))
+        .update(stream(storage, json!({"max_age": SECOND, "max_msgs": 1})))
         .info("A")
 }
 
