@@ -24,6 +24,7 @@ mod keeper;
 mod lifecycle;
 mod lookup;
 mod publish;
+mod schedule;
 mod tenant;
 mod text_time;
 mod validate;

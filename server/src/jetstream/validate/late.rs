@@ -28,7 +28,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
     let unbuilt = &config.unbuilt;
     let origins = || config.mirror.iter().chain(&config.sources);
     let settings = [
-        (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.is_persisted_late, "persist_mode async"),
         (origins().any(|origin| origin.external.is_some()), "an external origin"),
         (origins().any(|origin| origin.consumer.is_some()), "an origin with its own consumer"),
