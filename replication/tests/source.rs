@@ -32,7 +32,7 @@ fn where_reading_begins() {
         first_sequence,
         last_sequence: first_sequence + 4,
         last_time: Some(Timestamp(time)),
-        allow_rollup: false,
+        ..TargetFacts::default()
     };
     let (never, fresh, trimmed) = (TargetFacts::default(), target(1, 99), target(2, 99));
     let known = Some(stored(identity(1), 20));

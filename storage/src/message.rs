@@ -48,8 +48,23 @@ pub struct NewMessage {
     pub lifetime: Lifetime,
     /// It stands for a subject whose last message went: when it goes itself, no other marker takes its place.
     pub is_marker: bool,
+    /// It asks for something to be done at this time: `Stream::due` gives it then.
+    pub due: Option<Timestamp>,
+    /// Remove the messages of this subject together with this append.
+    pub purge: Option<Bytes>,
+    /// It is what another message asked for that was due.
+    pub fires: Option<Fires>,
     /// Told the payload that is stored, where the stream makes it (`stream::Combine`).
     pub combined: Option<Arc<OnceLock<Bytes>>>,
+}
+
+/// What is done for a message that was due, in one step with the append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fires {
+    /// The message that was due: where it is gone or not due any more, nothing is appended.
+    pub sequence: u64,
+    /// When it is due again; `None` where it is taken away (`NewMessage::purge`).
+    pub next: Option<Timestamp>,
 }
 
 /// How long a message stays. Acted on by streams that say so (`StreamConfig::lifetimes`), counted from the time at which

@@ -50,6 +50,7 @@ pub(crate) async fn follow_config(tenant: Arc<Tenant>, entry: Arc<Entry>) {
     let mut copies = entry.copies.lock().await;
     let config = entry.config();
     entry.republish(&tenant.account, &tenant.context.runtime);
+    entry.schedule(&tenant.context.runtime);
     copies.follow(&entry.stream, &config, &tenant).await;
     let handles = copies.running.iter();
     let statuses =

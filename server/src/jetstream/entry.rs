@@ -9,6 +9,7 @@ use super::counter::Counter;
 use super::keeper::Keeper;
 use super::publish::Publisher;
 use super::publish::republish::{AbortOnDrop, follow};
+use super::schedule;
 use super::tenant::Tenant;
 use crate::routing::{Account, InternalSubscription};
 use headwater_storage::Stream;
@@ -29,6 +30,7 @@ pub(crate) struct Entry {
     captures: Mutex<Vec<(String, InternalSubscription)>>,
     statuses: Mutex<super::copies::Statuses>,
     republishing: Mutex<Option<AbortOnDrop>>,
+    scheduling: Mutex<Option<AbortOnDrop>>,
 }
 
 impl fmt::Debug for Entry {
@@ -60,6 +62,7 @@ impl Entry {
             captures: Mutex::default(),
             statuses: Mutex::default(),
             republishing: Mutex::default(),
+            scheduling: Mutex::default(),
         })
     }
     /// Its configuration now.
@@ -88,9 +91,20 @@ impl Entry {
         let following = follow(&self.stream, account, &self.config(), runtime);
         *self.republishing.lock().unwrap_or_else(PoisonError::into_inner) = following;
     }
+    /// Publishes what its schedules ask for, if it has some.
+    pub(crate) fn schedule(&self, runtime: &tokio::runtime::Handle) {
+        let mut scheduling = self.scheduling.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.config().allow_msg_schedules {
+            scheduling.take();
+        } else if scheduling.is_none() {
+            let task = runtime.spawn(schedule::run(Arc::downgrade(&self.stream)));
+            *scheduling = Some(AbortOnDrop(task.abort_handle()));
+        }
+    }
     /// Captures nothing any more.
     pub(crate) fn release(&self) {
         self.republishing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.scheduling.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.publisher.abandon();

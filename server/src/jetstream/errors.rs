@@ -84,6 +84,13 @@ table! {
     MIRROR_WITH_SCHEDULES = 400 10186 "stream mirrors can not also schedule messages";
     SOURCE_WITH_SCHEDULES = 400 10187 "stream source can not also schedule messages";
     SCHEDULES_DISABLED = 400 10188 "message schedules is disabled";
+    SCHEDULES_PATTERN = 400 10189 "message schedules pattern is invalid";
+    SCHEDULES_TARGET = 400 10190 "message schedules target is invalid";
+    SCHEDULES_TTL = 400 10191 "message schedules invalid per-message TTL";
+    SCHEDULES_ROLLUP = 400 10192 "message schedules invalid rollup";
+    SCHEDULES_SOURCE = 400 10203 "message schedules source is invalid";
+    SCHEDULES_SCHEDULER = 400 10212 "message schedules invalid scheduler";
+    SCHEDULES_TIME_ZONE = 400 10223 "message schedules time zone is invalid";
     EXPECTED_SUBJECT_SEQUENCE_MISSING = 400 10193
         "missing sequence for expected last sequence per subject";
     MIRROR_WITH_ATOMIC = 400 10198 "stream mirrors can not also use atomic publishing";

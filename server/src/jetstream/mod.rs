@@ -27,6 +27,7 @@ mod lifecycle;
 mod lookup;
 mod publish;
 mod remote;
+mod schedule;
 mod tenant;
 mod text_time;
 mod validate;

@@ -4,10 +4,6 @@
 use crate::run::check;
 use crate::script::Script;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-/// Copies come within this time.
-const PATIENCE: Duration = Duration::from_secs(12);
 
 fn stream(name: &str, fields: Value) -> Value {
     let mut config = json!({"name": name, "subjects": [format!("{}.>", name.to_lowercase())],

@@ -149,10 +149,7 @@ fn age(name: &'static str, storage: &str) -> Script {
     if storage == "file" {
         return script;
     }
-    script
-        .info("A")
-        .update(stream(storage, json!({"max_age": 1 * SECOND, "max_msgs": 1})))
-        .info("A")
+    script.info("A").update(stream(storage, json!({"max_age": SECOND, "max_msgs": 1}))).info("A")
 }
 
 fn markers(name: &'static str, storage: &str) -> Script {

@@ -34,6 +34,7 @@ mod messages;
 mod mirrors;
 mod origin_verdicts;
 mod publish;
+mod schedules;
 mod sources;
 mod stream_create;
 mod stream_update;

@@ -372,7 +372,6 @@ fn unbuilt() -> Script {
         json!({"retention": "interest"}),
         json!({"allow_atomic": true}),
         json!({"allow_batched": true}),
-        json!({"allow_msg_schedules": true}),
         json!({"persist_mode": "async", "storage": "file"}),
     ]
     .into_iter()

@@ -141,6 +141,7 @@ impl<'a> Copy<'a> {
                 self.skip(state.last_sequence);
                 self.replace_progress(state.progress);
             }
+            Record::Schedule(sequence, due) => self.encoder.schedule(sequence, due),
             // The newest configuration stands in front.
             Record::Message(_) | Record::Config(_) | Record::Void(_) => {}
         }

@@ -77,6 +77,8 @@ pub enum DumpRecord {
     Removal(Vec<(u64, u64)>),
     /// Sequences up to this one that were not given out hold nothing.
     Skip(u64),
+    /// The message with this sequence is due at this time, in nanoseconds since 1970; the minimum: no more.
+    Schedule(u64, i64),
     /// An entry of replication progress; an empty value takes it away.
     Progress(String, Vec<u8>),
     /// What opens a segment.
@@ -269,6 +271,7 @@ impl Dump<'_> {
                 }
                 Ok(Record::Remove(ranges)) => DumpRecord::Removal(ranges.into_vec()),
                 Ok(Record::Skip(through)) => DumpRecord::Skip(through),
+                Ok(Record::Schedule(sequence, due)) => DumpRecord::Schedule(sequence, due),
                 Ok(Record::Progress(key, value)) => DumpRecord::Progress(key, value),
                 Ok(Record::State(state)) => DumpRecord::State {
                     name: state.config.name().to_owned(),

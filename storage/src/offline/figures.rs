@@ -27,6 +27,8 @@ pub struct RecordCounts {
     pub removals: u64,
     /// Skips over sequences that hold nothing.
     pub skips: u64,
+    /// Times at which messages are due.
+    pub schedules: u64,
     /// Entries of replication progress.
     pub progress: u64,
     /// States, one at the start of each segment.
@@ -102,6 +104,7 @@ impl LogFigures {
         self.records.messages += other.records.messages;
         self.records.removals += other.records.removals;
         self.records.skips += other.records.skips;
+        self.records.schedules += other.records.schedules;
         self.records.progress += other.records.progress;
         self.records.states += other.records.states;
         self.records.configurations += other.records.configurations;

@@ -174,6 +174,7 @@ impl LogWalk<'_> {
                     self.removed(&ranges);
                 }
                 Record::Skip(_) => counts.skips += 1,
+                Record::Schedule(..) => counts.schedules += 1,
                 Record::Progress(..) => counts.progress += 1,
                 Record::State(_) => counts.states += 1,
                 Record::Config(_) => counts.configurations += 1,

@@ -34,6 +34,11 @@ impl Core {
         if self.config.sealed {
             return Err(Error::Sealed);
         }
+        if let Some(fires) = message.fires
+            && !self.is_due(fires.sequence)
+        {
+            return Err(Error::MessageNotFound(fires.sequence));
+        }
         self.expected_sequences(message)?;
         if let Some(id) = &message.message_id
             && let Some(seen) = self.dedup.seen(id, now)
@@ -78,7 +83,14 @@ impl Core {
         if !removed.is_empty() {
             self.encoder.remove(&removed);
         }
+        let again = message.fires.and_then(|fires| Some((fires.sequence, fires.next?.0)));
+        if let Some((sequence, due)) = again {
+            self.encoder.schedule(sequence, due);
+        }
         self.append_group(now, false, false)?;
+        if let Some((sequence, due)) = again {
+            self.contents.expiries.set_due(sequence, due);
+        }
         self.take_in(message, sequence, now, bytes, now);
         self.contents.doom_ranges(&removed);
         let mut over = Ranges::new();
@@ -129,20 +141,31 @@ impl Core {
     /// What a rollup takes away: older live messages of its subject, or all.
     pub(crate) fn rolled_up(&self, message: &NewMessage, sequence: u64) -> Ranges {
         let contents = &self.contents;
+        if let Some(subject) = &message.purge {
+            let mut ranges = self.live_of(subject);
+            if message.rollup.is_some() {
+                let plain = NewMessage { purge: None, ..message.clone() };
+                ranges.extend(self.rolled_up(&plain, sequence));
+            }
+            return limit::joined(ranges);
+        }
         match message.rollup {
             None => Ranges::new(),
             Some(Rollup::All) => {
                 let first = contents.live_first.max(1);
                 (first < sequence).then_some((first, sequence - 1)).into_iter().collect()
             }
-            Some(Rollup::Subject) => {
-                let id = contents.subjects.find(&message.subject);
-                let all = id.and_then(|id| contents.subjects.sequences(id)).into_iter();
-                let live = all.flat_map(|all| all.iter_from(contents.live_first));
-                let older = live.filter(|at| contents.is_live(*at));
-                limit::joined(older.map(|at| (at, at)).collect())
-            }
+            Some(Rollup::Subject) => self.live_of(&message.subject),
         }
+    }
+
+    /// The live messages of a subject.
+    fn live_of(&self, subject: &[u8]) -> Ranges {
+        let contents = &self.contents;
+        let id = contents.subjects.find(subject);
+        let all = id.and_then(|id| contents.subjects.sequences(id)).into_iter();
+        let live = all.flat_map(|all| all.iter_from(contents.live_first));
+        limit::joined(live.filter(|at| contents.is_live(*at)).map(|at| (at, at)).collect())
     }
 
     /// Dooms what is over the limits too, and appends the record of all that goes.

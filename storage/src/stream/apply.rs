@@ -231,11 +231,14 @@ impl Core {
         let id = message.message_id.as_deref().unwrap_or_default();
         let texts = [&message.subject[..], id, &message.headers, &message.payload];
         self.encoder.message(sequence, time, Fate::of(&message, time), texts);
-        if self.config.allow_rollup && is_rollup {
+        if (self.config.allow_rollup && is_rollup) || message.purge.is_some() {
             let mut ranges = self.rolled_up(&message, sequence);
-            if message.rollup == Some(Rollup::Subject) {
-                let older =
-                    plan.copies.iter().filter(|copy| copy.message.subject == message.subject);
+            let rolled = (message.rollup == Some(Rollup::Subject)).then_some(&message.subject);
+            if rolled.is_some() || message.purge.is_some() {
+                let older = plan.copies.iter().filter(|copy| {
+                    let subject = Some(&copy.message.subject);
+                    subject == rolled || subject == message.purge.as_ref()
+                });
                 ranges.extend(older.map(|copy| (copy.sequence, copy.sequence)));
                 ranges = limit::joined(ranges);
             }

@@ -142,6 +142,7 @@ impl Rewriting {
             Record::Remove(ranges) => self.encoder.remove(&ranges),
             Record::Skip(through) => self.encoder.skip(through),
             Record::Progress(key, value) => self.encoder.progress(&key, &value),
+            Record::Schedule(sequence, due) => self.encoder.schedule(sequence, due),
             Record::State(state) => self.encoder.state(&state),
             Record::Config(config) => self.encoder.config(&config),
             Record::Void(_) => {}

@@ -1,7 +1,8 @@
-//! The messages of a stream that have a lifetime or are delete markers, and in what order their lifetimes are over.
+//! The messages of a stream that have a lifetime, are delete markers or are due at some time, and in what order their
+//! lifetimes are over and they are due.
 //!
-//! Cost: some 70 bytes for each such message and nothing for others; finding what is due looks at nothing that is not.
-//! Invariants: `ends` has an entry for each lifetime in `fates` that ends, and no other.
+//! Cost: some 70 to 100 bytes for each such message and nothing for others; finding what is due looks at nothing that is not.
+//! Invariants: `ends` has an entry for each lifetime in `fates` that ends, `dues` for each that is due, and no others.
 //! Not here: whether a message is still there (`contents`).
 
 use super::fate::Fate;
@@ -13,6 +14,8 @@ pub(crate) struct Expiries {
     fates: BTreeMap<u64, Fate>,
     /// End of a lifetime, sequence.
     ends: BTreeSet<(i64, u64)>,
+    /// When a message is due, sequence.
+    dues: BTreeSet<(i64, u64)>,
     /// Messages that the limit on age does not take.
     forever: u64,
 }
@@ -25,6 +28,9 @@ impl Expiries {
         }
         self.forever += u64::from(fate.is_forever());
         self.ends.extend(fate.end().map(|end| (end, sequence)));
+        if fate.due != i64::MIN {
+            self.dues.insert((fate.due, sequence));
+        }
         self.fates.insert(sequence, fate);
     }
 
@@ -33,11 +39,38 @@ impl Expiries {
         if self.fates.is_empty() {
             return;
         }
-        let Some(fate) = self.fates.remove(&sequence) else { return };
+        if let Some(fate) = self.fates.remove(&sequence) {
+            self.forget(sequence, fate);
+        }
+    }
+
+    fn forget(&mut self, sequence: u64, fate: Fate) {
         self.forever -= u64::from(fate.is_forever());
         if let Some(end) = fate.end() {
             self.ends.remove(&(end, sequence));
         }
+        self.dues.remove(&(fate.due, sequence));
+    }
+
+    /// Changes when a message is due; the minimum: no more.
+    pub(crate) fn set_due(&mut self, sequence: u64, due: i64) {
+        if let Some(fate) = self.fates.get_mut(&sequence) {
+            self.dues.remove(&(fate.due, sequence));
+            fate.due = due;
+            if due != i64::MIN {
+                self.dues.insert((due, sequence));
+            }
+        }
+    }
+
+    /// When the next message is due.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.dues.first().map(|(due, _)| *due)
+    }
+
+    /// The messages that are due at a time, with when they were due, the earliest first.
+    pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = (i64, u64)> + '_ {
+        self.dues.range(..=(now, u64::MAX)).copied()
     }
 
     /// Forgets all messages up to a sequence.
@@ -45,10 +78,7 @@ impl Expiries {
         let stay = self.fates.split_off(&through.saturating_add(1));
         let gone = std::mem::replace(&mut self.fates, stay);
         for (sequence, fate) in gone {
-            self.forever -= u64::from(fate.is_forever());
-            if let Some(end) = fate.end() {
-                self.ends.remove(&(end, sequence));
-            }
+            self.forget(sequence, fate);
         }
     }
 
@@ -92,7 +122,8 @@ mod tests {
         ) {
             let (mut expiries, mut model) = (Expiries::default(), BTreeMap::new());
             for (sequence, expires) in (1..).zip(ends) {
-                let fate = Fate { expires, is_marker: sequence % 5 == 0 };
+                let due = if sequence % 3 == 0 { expires } else { i64::MIN };
+                let fate = Fate { expires, is_marker: sequence % 5 == 0, due };
                 expiries.insert(sequence, fate);
                 model.insert(sequence, fate);
             }
@@ -105,6 +136,17 @@ mod tests {
             for sequence in 0..70 {
                 prop_assert_eq!(expiries.get(sequence), model.get(&sequence).copied().unwrap_or_default());
             }
+            expiries.set_due(now as u64 % 60, now);
+            if let Some(fate) = model.get_mut(&(now as u64 % 60)).filter(|fate| !fate.is_usual()) {
+                fate.due = now;
+            }
+            let mut dues: Vec<_> = model
+                .iter()
+                .filter(|(_, fate)| (i64::MIN + 1..=now).contains(&fate.due))
+                .map(|(at, fate)| (fate.due, *at))
+                .collect();
+            dues.sort_unstable();
+            prop_assert_eq!(expiries.due(now).collect::<Vec<_>>(), dues);
             let mut ends: Vec<_> =
                 model.iter().filter_map(|(at, fate)| Some((fate.end()?, *at))).collect();
             ends.sort_unstable();

@@ -1,20 +1,22 @@
-//! When a message goes by itself, apart from the limits of its stream, as it is stored with it.
+//! When a message goes by itself, apart from the limits of its stream, and when it is due, as it is stored with it.
 //! Not here: which messages are due (`expiries`), how it is written (`record`).
 
 use crate::{NewMessage, Timestamp, message::Lifetime};
 
-/// What is stored with a message that has a lifetime or is a delete marker.
+/// What is stored with a message that has a lifetime, is a delete marker, or is due at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fate {
     /// When its lifetime is over, in nanoseconds since 1970; the minimum where it has none, the maximum where it has no end.
     pub(crate) expires: i64,
     /// It stands for a subject whose last message went: no other marker follows it.
     pub(crate) is_marker: bool,
+    /// When it is due, in nanoseconds since 1970; the minimum where it is not.
+    pub(crate) due: i64,
 }
 
 impl Default for Fate {
     fn default() -> Self {
-        Self { expires: i64::MIN, is_marker: false }
+        Self { expires: i64::MIN, is_marker: false, due: i64::MIN }
     }
 }
 
@@ -30,7 +32,8 @@ impl Fate {
                 time.0.saturating_add(lifetime).clamp(i64::MIN + 1, i64::MAX)
             }
         };
-        Self { expires, is_marker: message.is_marker }
+        let due = message.due.map_or(i64::MIN, |due| due.0);
+        Self { expires, is_marker: message.is_marker, due }
     }
 
     /// Whether it is that of most messages: no lifetime, no marker.

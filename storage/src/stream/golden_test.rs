@@ -6,8 +6,8 @@ use super::{
     Compression, Incarnation, Limits, StreamConfig, SyncPolicy,
     fate::Fate,
     record::{
-        Encoder, KIND_CONFIG, KIND_MESSAGE, KIND_PROGRESS, KIND_REMOVE, KIND_SKIP, KIND_STATE,
-        KIND_TIMED, KIND_VOID, Ranges, Record, Records, StoredMessage,
+        Encoder, KIND_CONFIG, KIND_MESSAGE, KIND_PROGRESS, KIND_REMOVE, KIND_SCHEDULE, KIND_SKIP,
+        KIND_STATE, KIND_TIMED, KIND_VOID, Ranges, Record, Records, StoredMessage,
     },
     stored::{StateRecord, StoredConfig},
     summary::{Summary, Summing},
@@ -69,7 +69,10 @@ fn message() -> StoredMessage {
 
 /// The same with a lifetime of ten seconds.
 fn timed() -> StoredMessage {
-    StoredMessage { fate: Fate { expires: TIME.0 + 10_000_000_000, is_marker: true }, ..message() }
+    StoredMessage {
+        fate: Fate { expires: TIME.0 + 10_000_000_000, is_marker: true, ..Fate::default() },
+        ..message()
+    }
 }
 
 fn ranges() -> Ranges {
@@ -87,6 +90,7 @@ fn encode(record: &Record) -> Encoder {
         Record::Progress(key, value) => encoder.progress(key, value),
         Record::State(state) => encoder.state(state),
         Record::Config(config) => encoder.config(config),
+        Record::Schedule(sequence, due) => encoder.schedule(*sequence, *due),
         Record::Void(records) => encoder.void(*records),
     }
     encoder
@@ -116,6 +120,7 @@ fn the_page_shows_the_records_that_are_written() {
         ("State record", KIND_STATE, Record::State(Box::new(state()))),
         ("Configuration record", KIND_CONFIG, Record::Config(Box::new(config()))),
         ("Void record", KIND_VOID, Record::Void(3)),
+        ("Schedule record", KIND_SCHEDULE, Record::Schedule(994, TIME.0)),
         ("Timed message record", KIND_TIMED, Record::Message(timed())),
     ];
     let kinds = section("Stream records");

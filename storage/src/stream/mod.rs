@@ -12,10 +12,12 @@ mod accounting;
 mod append;
 mod apply;
 mod combine;
+mod commit;
 mod compact;
 mod contents;
 mod core;
 mod dedup;
+mod due;
 mod entries;
 pub(crate) mod environment;
 mod expiries;
@@ -42,15 +44,12 @@ pub(crate) use core::{Core, Done, log_options};
 
 use crate::{
     Error, NewMessage, Result, Timestamp,
-    log::{CommitListener, LogRef, Position},
+    log::LogRef,
     stream::{append::Outcome, core::Effect, environment::Environment, signal::Signal},
 };
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicI64},
 };
 use tokio::sync::{oneshot, watch};
 
@@ -384,38 +383,6 @@ impl Stream {
             None => Ok(value),
         }
     }
-
-    /// Lets the lock go; answers what is known at once, and what a log in memory has committed at once.
-    fn finish(&self, mut core: MutexGuard<'_, Core>, told: Option<Done>) {
-        if core.is_in_memory() && !core.pending.is_empty() {
-            let through = core.log.committed();
-            let dones = core.settle(through);
-            self.after_commit(core, dones);
-        } else {
-            drop(core);
-        }
-        if let Some(done) = told {
-            done(None);
-        }
-    }
-
-    /// Something became visible: removes segments that are not needed, and tells those who wait.
-    fn after_commit(&self, mut core: MutexGuard<'_, Core>, dones: Vec<Done>) {
-        let now = self.environment.now();
-        let trim = core.trim(now).map(|number| (core.log.clone(), number));
-        let expiry = core.next_expiry().map_or(i64::MAX, |time| time.0);
-        self.next_expiry.store(expiry, Ordering::Relaxed);
-        drop(core);
-        self.signal.notify();
-        for done in dones {
-            done(None);
-        }
-        if let Some((log, number)) = trim
-            && let Err(error) = log.remove_segments_before(number)
-        {
-            tracing::warn!(%error, "segments stay until the volume is opened again");
-        }
-    }
 }
 
 /// Hands a result on, unless the commit failed.
@@ -426,22 +393,6 @@ fn answer<T: Send + 'static>(
     Box::new(move |failure| done(failure.map_or(result, Err)))
 }
 
-impl CommitListener for Stream {
-    fn committed(&self, through: Position) {
-        let mut core = self.core();
-        let dones = core.settle(through);
-        self.after_commit(core, dones);
-    }
-
-    fn failed(&self, error: &Error) {
-        let dones = self.core().fail(error);
-        self.signal.notify();
-        for done in dones {
-            done(Some(error.clone()));
-        }
-    }
-}
-
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let core = self.core();
@@ -450,9 +401,13 @@ impl fmt::Debug for Stream {
 }
 
 #[cfg(test)]
+mod combine_test;
+#[cfg(test)]
 pub(crate) mod golden_test;
 #[cfg(test)]
 mod lifetime_test;
+#[cfg(test)]
+mod record_test;
 #[cfg(test)]
 mod stream_crash_test;
 #[cfg(test)]

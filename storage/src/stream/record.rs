@@ -25,9 +25,12 @@ pub(crate) const KIND_STATE: u8 = 5;
 pub(crate) const KIND_CONFIG: u8 = 6;
 pub(crate) const KIND_VOID: u8 = 7;
 pub(crate) const KIND_TIMED: u8 = 8;
+pub(crate) const KIND_SCHEDULE: u8 = 9;
 
 /// Bit of a timed message's flags: it is a delete marker.
 const FLAG_MARKER: u8 = 1;
+/// Bit of them: when it is due follows.
+const FLAG_DUE: u8 = 2;
 
 /// Bytes of a stored structure (state, configuration) that are decoded at most.
 const STRUCTURE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -47,6 +50,8 @@ pub(crate) enum Record {
     State(Box<StateRecord>),
     /// The configuration from here on.
     Config(Box<StoredConfig>),
+    /// The message with this sequence is due at this time from here on; the minimum: no more.
+    Schedule(u64, i64),
     /// So many records that were messages and are gone, left out when the segment was written again.
     Void(u32),
 }
@@ -133,7 +138,11 @@ impl Encoder {
         let texts = [subject, message_id, headers];
         let is_timed = !fate.is_usual();
         let len = 8
-            + if is_timed { 9 } else { 0 }
+            + match fate.due {
+                _ if !is_timed => 0,
+                i64::MIN => 9,
+                _ => 17,
+            }
             + number_len(skipped)
             + texts.iter().map(|text| number_len(text.len() as u64) + text.len()).sum::<usize>()
             + payload.len();
@@ -141,7 +150,13 @@ impl Encoder {
         self.bytes.extend_from_slice(&time.0.to_le_bytes());
         if is_timed {
             self.bytes.extend_from_slice(&fate.expires.to_le_bytes());
-            self.bytes.push(if fate.is_marker { FLAG_MARKER } else { 0 });
+            let marker = if fate.is_marker { FLAG_MARKER } else { 0 };
+            if fate.due == i64::MIN {
+                self.bytes.push(marker);
+            } else {
+                self.bytes.push(marker | FLAG_DUE);
+                self.bytes.extend_from_slice(&fate.due.to_le_bytes());
+            }
         }
         number(&mut self.bytes, skipped);
         for text in texts {
@@ -171,6 +186,14 @@ impl Encoder {
         number(&mut body, through);
         self.add(KIND_SKIP, &body);
         self.due = self.due.max(through + 1);
+    }
+
+    /// Adds when a message is due from now on.
+    pub(crate) fn schedule(&mut self, sequence: u64, due: i64) {
+        let mut body = Vec::new();
+        number(&mut body, sequence);
+        body.extend_from_slice(&due.to_le_bytes());
+        self.add(KIND_SCHEDULE, &body);
     }
 
     /// Adds a progress entry.
@@ -250,8 +273,10 @@ impl Records {
             let Ok(mut body) = rest.text(limits::FRAME_BYTES_MAX) else { return true };
             let due = match body.byte() {
                 Some(kind @ (KIND_MESSAGE | KIND_TIMED)) => {
-                    let start = if kind == KIND_TIMED { 17 } else { 8 };
-                    let skipped = body.take(start).and_then(|_| body.number());
+                    let skipped = body
+                        .time()
+                        .and_then(|_| body.fate(kind == KIND_TIMED))
+                        .and_then(|_| body.number());
                     let Ok(skipped) = skipped else { return true };
                     let found = self.due.saturating_add(skipped);
                     if found >= sequence {
@@ -259,7 +284,7 @@ impl Records {
                     }
                     found + 1
                 }
-                Some(KIND_REMOVE | KIND_PROGRESS | KIND_CONFIG) => self.due,
+                Some(KIND_REMOVE | KIND_PROGRESS | KIND_CONFIG | KIND_SCHEDULE) => self.due,
                 // Rare: these move the sequence that is due.
                 _ => {
                     self.left -= 1;
@@ -290,6 +315,14 @@ impl Records {
                 *due = (*due).max(through + 1);
                 Ok(Record::Skip(through))
             }
+            KIND_SCHEDULE => {
+                let sequence = body.sequence()?;
+                let due = body.time()?;
+                match body.rest().is_empty() {
+                    true => Ok(Record::Schedule(sequence, due)),
+                    false => Err("schedule with bytes behind its end"),
+                }
+            }
             KIND_PROGRESS => {
                 let key = body.text(usize::MAX)?.rest().to_vec();
                 let key = String::from_utf8(key).map_err(|_| "key is not text")?;
@@ -318,15 +351,7 @@ impl Records {
 
 fn message(mut body: Fields<'_>, due: &mut u64, is_timed: bool) -> Result<Record, &'static str> {
     let time = body.time()?;
-    let mut fate = Fate::default();
-    if is_timed {
-        fate.expires = body.time()?;
-        let flags = body.byte().ok_or("message cut short")?;
-        if flags & !FLAG_MARKER != 0 {
-            return Err("unknown flags of a message");
-        }
-        fate.is_marker = flags & FLAG_MARKER != 0;
-    }
+    let fate = body.fate(is_timed)?;
     let sequence = body.sequence()?.saturating_add(*due);
     if sequence == 0 || sequence > NUMBER_MAX {
         return Err("sequence out of range");
@@ -379,6 +404,24 @@ impl<'a> Fields<'a> {
         let bytes = self.take(8).map_err(|_| "message cut short")?;
         let bytes = bytes.rest().first_chunk::<8>().ok_or("message cut short")?;
         Ok(i64::from_le_bytes(*bytes))
+    }
+
+    /// What a timed message says beside its own time; nothing where it is none.
+    fn fate(&mut self, is_timed: bool) -> Result<Fate, &'static str> {
+        let mut fate = Fate::default();
+        if !is_timed {
+            return Ok(fate);
+        }
+        fate.expires = self.time()?;
+        let flags = self.byte().ok_or("message cut short")?;
+        if flags & !(FLAG_MARKER | FLAG_DUE) != 0 {
+            return Err("unknown flags of a message");
+        }
+        fate.is_marker = flags & FLAG_MARKER != 0;
+        if flags & FLAG_DUE != 0 {
+            fate.due = self.time()?;
+        }
+        Ok(fate)
     }
 
     fn number(&mut self) -> Result<u64, &'static str> {
@@ -441,7 +484,7 @@ fn ranges(mut body: Fields<'_>) -> Result<Ranges, &'static str> {
     Ok(ranges)
 }
 
-fn number_len(number: u64) -> usize {
+pub(super) fn number_len(number: u64) -> usize {
     (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
@@ -467,81 +510,4 @@ pub(crate) fn read_number(bytes: &[u8]) -> Option<(u64, usize)> {
         }
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::Position;
-    use proptest::prelude::*;
-
-    fn frame(encoder: &Encoder, base_sequence: u64) -> FrameBody {
-        FrameBody {
-            base_position: Position(0),
-            base_sequence,
-            count: encoder.count(),
-            records: Bytes::copy_from_slice(encoder.bytes()),
-        }
-    }
-
-    #[test]
-    fn records_come_back() {
-        let mut encoder = Encoder::default();
-        encoder.begin(7);
-        encoder.message(7, Timestamp(-5), Fate::default(), [b"a.b", b"", b"", b"payload"]);
-        encoder.skip(300);
-        let fate = Fate { expires: 77, is_marker: true };
-        encoder.message(400, Timestamp(9), fate, [b"c", b"id", b"NATS/1.0\r\n\r\n", b""]);
-        encoder.remove(&[(7, 7), (9, 300)]);
-        encoder.progress("key", b"value");
-        encoder.void(9);
-        assert_eq!(encoder.count(), 14);
-        let records: Vec<_> = Records::of(&frame(&encoder, 7)).map(Result::unwrap).collect();
-        let [
-            Record::Message(one),
-            Record::Skip(300),
-            Record::Message(two),
-            Record::Remove(ranges),
-            Record::Progress(key, value),
-            Record::Void(9),
-        ] = &records[..]
-        else {
-            panic!("{records:?}");
-        };
-        assert_eq!((one.sequence, one.time, &one.payload[..]), (7, Timestamp(-5), &b"payload"[..]));
-        assert_eq!((two.sequence, &two.message_id[..], two.payload.len()), (400, &b"id"[..], 0));
-        assert_eq!((one.fate, two.fate), (Fate::default(), fate));
-        assert_eq!(&ranges[..], [(7, 7), (9, 300)]);
-        assert_eq!((key.as_str(), &value[..]), ("key", &b"value"[..]));
-        for (sought, expected) in [(1, 7), (7, 7), (8, 400), (400, 400)] {
-            let mut records = Records::of(&frame(&encoder, 7));
-            assert_eq!(records.seek(sought), sought == expected);
-            let Some(Ok(Record::Message(found))) = records.next() else { panic!("{sought}") };
-            assert_eq!(found.sequence, expected);
-        }
-        let mut records = Records::of(&frame(&encoder, 7));
-        assert!(!records.seek(401));
-        assert!(records.next().is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_give_records_or_an_error(bytes: Vec<u8>, count in 1_u32..9) {
-            let body = FrameBody {
-                base_position: Position(0), base_sequence: 1, count, records: bytes.into(),
-            };
-            let _ = Records::of(&body).count();
-            let mut records = Records::of(&body);
-            records.seek(5);
-            let _ = records.count();
-        }
-
-        #[test]
-        fn numbers_come_back(value: u64) {
-            let mut bytes = Vec::new();
-            number(&mut bytes, value);
-            prop_assert_eq!(bytes.len(), number_len(value));
-            prop_assert_eq!(read_number(&bytes), Some((value, bytes.len())));
-        }
-    }
 }

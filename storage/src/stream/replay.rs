@@ -167,6 +167,7 @@ impl Rebuild {
                     self.config = Some(state.config);
                 }
                 Record::Config(config) => self.config = Some(*config),
+                Record::Schedule(sequence, due) => self.contents.expiries.set_due(sequence, due),
                 Record::Void(_) => {}
             }
         }

@@ -50,7 +50,8 @@ pub(crate) struct Summary {
     count: u32,
     /// Of each message: distance of its sequence from the one before, of its time (zigzag), subject, bytes. Behind them, of
     /// each message with a lifetime or mark: its place among the messages as distance from the one before, what is left
-    /// of its lifetime from its time on (zigzag), whether it is a delete marker. LEB128.
+    /// of its lifetime from its time on (zigzag), 1 for a delete marker and 2 for one that is due, and how far from its
+    /// time on (zigzag). LEB128.
     packed: Vec<u8>,
 }
 
@@ -99,7 +100,12 @@ impl Summary {
             place = place.saturating_add(distance);
             let noted = messages.get_mut(place).ok_or("a lifetime of no message")?;
             let expires = noted.time.0.wrapping_add(unzigzag(take(&mut packed)?));
-            noted.fate = Fate { expires, is_marker: take(&mut packed)? != 0 };
+            let flags = take(&mut packed)?;
+            let due = match flags & 2 {
+                0 => i64::MIN,
+                _ => noted.time.0.wrapping_add(unzigzag(take(&mut packed)?)),
+            };
+            noted.fate = Fate { expires, is_marker: flags & 1 != 0, due };
         }
         Ok(messages)
     }
@@ -149,6 +155,7 @@ impl Summing {
                     super::core::set_progress(&mut self.progress, key, value);
                 }
                 Ok(Record::Config(config)) => self.config = Some(*config),
+                Ok(Record::Schedule(sequence, due)) => self.schedule(sequence, due),
                 Ok(Record::Void(_)) => {}
             }
         }
@@ -175,6 +182,16 @@ impl Summing {
         self.last_id = message_id;
         self.last_sequence = sequence;
         self.last_time = Some(time);
+    }
+
+    /// What is due when of a message in an earlier segment, a summary cannot say.
+    fn schedule(&mut self, sequence: u64, due: i64) {
+        let own = self.messages.first().map_or(self.last_sequence + 1, |noted| noted.sequence);
+        let found = self.messages.binary_search_by_key(&sequence, |noted| noted.sequence);
+        match found.ok().and_then(|at| self.messages.get_mut(at)) {
+            Some(noted) => noted.fate.due = due,
+            None => self.is_odd |= sequence < own,
+        }
     }
 
     fn remove(&mut self, ranges: &Ranges) {
@@ -206,7 +223,11 @@ impl Summing {
             if !noted.fate.is_usual() {
                 number(&mut fates, count - place);
                 number(&mut fates, zigzag(noted.fate.expires.wrapping_sub(noted.time.0)));
-                number(&mut fates, noted.fate.is_marker.into());
+                let is_due = noted.fate.due != i64::MIN;
+                number(&mut fates, u64::from(noted.fate.is_marker) | u64::from(is_due) << 1);
+                if is_due {
+                    number(&mut fates, zigzag(noted.fate.due.wrapping_sub(noted.time.0)));
+                }
                 place = count;
             }
             (sequence, time) = (noted.sequence, noted.time.0);
@@ -271,7 +292,8 @@ mod tests {
             let id = sequence.to_string();
             let texts = [subject.as_bytes(), id.as_bytes(), b"", b"x"];
             let expires = if sequence == 14 { 99 } else { i64::MIN };
-            let fate = Fate { expires, is_marker: sequence == 14 };
+            let due = if sequence == 14 { 120 } else { i64::MIN };
+            let fate = Fate { expires, is_marker: sequence == 14, due };
             encoder.message(sequence, Timestamp(time), fate, texts);
         };
         text(10, 100, "a", &mut encoder);
@@ -281,6 +303,7 @@ mod tests {
         encoder.progress("a", b"");
         encoder.progress("b", b"2");
         encoder.skip(20);
+        encoder.schedule(14, 125);
         let mut summing = Summing::default();
         summing.frame(&frame(&encoder, 10));
         let summary = summing.finish().unwrap();
@@ -297,7 +320,7 @@ mod tests {
             bytes: 32,
             fate,
         };
-        let fate = Fate { expires: 99, is_marker: true };
+        let fate = Fate { expires: 99, is_marker: true, due: 125 };
         let expected = [noted(13, 90, 1, Fate::default()), noted(14, 95, 0, fate)];
         assert_eq!(summary.messages().unwrap(), expected);
         for len in 0..bytes.len() {

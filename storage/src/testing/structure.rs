@@ -198,6 +198,7 @@ fn records(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
                 due = due.max(state.last_sequence + 1);
             }
             Record::Config(config) => encoder.config(&config),
+            Record::Schedule(sequence, due) => encoder.schedule(sequence, due),
             Record::Void(records) => encoder.void(records),
         }
         due = due.max(encoder.due());

@@ -141,6 +141,8 @@ impl Printer {
             DumpRecord::Message(message, id) => self.message(message, id),
             DumpRecord::Removal(ranges) => format!("removal {}", ranges_text(ranges)),
             DumpRecord::Skip(through) => format!("skip through {through}"),
+            DumpRecord::Schedule(sequence, i64::MIN) => format!("message {sequence} is not due"),
+            DumpRecord::Schedule(sequence, due) => format!("message {sequence} is due at {due}"),
             DumpRecord::Progress(key, value) => {
                 format!("progress {key:?} {}", self.bytes(value, Payloads::Hex))
             }

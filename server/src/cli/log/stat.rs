@@ -113,7 +113,7 @@ fn print(survey: &Survey) -> Result<()> {
             count(records.messages),
             average(log.live_bytes + log.dead_bytes, records.messages),
             count(records.removals),
-            count(records.skips),
+            count(records.skips + records.schedules),
             count(records.progress),
             count(records.states),
             count(records.configurations),
@@ -172,6 +172,7 @@ fn records_of(log: &LogFigures) -> u64 {
     records.messages
         + records.removals
         + records.skips
+        + records.schedules
         + records.progress
         + records.states
         + records.configurations
@@ -212,6 +213,7 @@ fn json(survey: &Survey) -> Value {
                 "messages": log.records.messages,
                 "removals": log.records.removals,
                 "skips": log.records.skips,
+                "schedules": log.records.schedules,
                 "progress": log.records.progress,
                 "states": log.records.states,
                 "configurations": log.records.configurations,

@@ -185,8 +185,6 @@ pub struct ConsumerLimits {
 /// Settings that are read, so that verdicts on them are right, and refused once nothing else is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unbuilt {
-    /// Schedules.
-    pub allow_msg_schedules: bool,
     /// Acknowledging before storing.
     pub is_persisted_late: bool,
 }
@@ -276,6 +274,9 @@ pub struct StreamConfig {
     /// Batches that are stored whole or not at all.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_atomic: bool,
+    /// Messages that say when others are to be published.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_msg_schedules: bool,
     /// Batches in which the server says how much may be under way.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_batched: bool,
@@ -292,9 +293,12 @@ impl StreamConfig {
     pub fn is_copy(&self) -> bool {
         self.mirror.is_some() || !self.sources.is_empty()
     }
-    /// Whether what is stored is not just what is published: copies, markers, counters.
+    /// Whether what is stored is not just what is published: copies, markers, counters, schedules.
     pub fn is_written_otherwise(&self) -> bool {
-        self.is_copy() || self.subject_delete_marker_ttl > 0 || self.allow_msg_counter
+        self.is_copy()
+            || self.subject_delete_marker_ttl > 0
+            || self.allow_msg_counter
+            || self.allow_msg_schedules
     }
     /// Bytes set aside for it.
     pub fn reserved_bytes(&self) -> u64 {
@@ -323,7 +327,7 @@ mod tests {
             "allow_direct": true, "mirror_direct": false, "sealed": false, "deny_delete": true,
             "deny_purge": true, "allow_rollup_hdrs": false, "discard_new_per_subject": true,
             "consumer_limits": {"max_ack_pending": 8}, "allow_msg_ttl": true, "subject_delete_marker_ttl": 2_000_000_000_i64,
-            "allow_msg_counter": true, "allow_atomic": true, "allow_batched": true,
+            "allow_msg_counter": true, "allow_atomic": true, "allow_msg_schedules": true, "allow_batched": true,
             "metadata": {"k": "v", "_nats.req.level": "4"},
         });
         let config = parse(full.to_string().as_bytes(), true).unwrap().config;

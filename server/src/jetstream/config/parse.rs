@@ -106,6 +106,7 @@ fn read(fields: &Fields<'_>) -> Result<StreamConfig, ApiError> {
         subject_delete_marker_ttl: fields.integer("subject_delete_marker_ttl")?,
         allow_msg_counter: fields.flag("allow_msg_counter")?,
         allow_atomic: fields.flag("allow_atomic")?,
+        allow_msg_schedules: fields.flag("allow_msg_schedules")?,
         allow_batched: fields.flag("allow_batched")?,
         metadata: metadata(fields)?,
         unbuilt: unbuilt(fields)?,
@@ -114,10 +115,7 @@ fn read(fields: &Fields<'_>) -> Result<StreamConfig, ApiError> {
 
 fn unbuilt(fields: &Fields<'_>) -> Result<Unbuilt, ApiError> {
     let modes = [("", false), ("default", false), ("async", true)];
-    Ok(Unbuilt {
-        allow_msg_schedules: fields.flag("allow_msg_schedules")?,
-        is_persisted_late: fields.word("persist_mode", &modes)?.unwrap_or(false),
-    })
+    Ok(Unbuilt { is_persisted_late: fields.word("persist_mode", &modes)?.unwrap_or(false) })
 }
 
 fn metadata(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, ApiError> {

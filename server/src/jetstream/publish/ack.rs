@@ -74,7 +74,7 @@ mod tests {
         let elsewhere = Settings::new(&config, "hub");
         let appended = Appended { sequence: 1, duplicate: false, time: Timestamp(0) };
         let with_domain = r#"{"stream":"A","domain":"hub","seq":1}"#;
-        assert_eq!(accepted(&elsewhere, &appended), with_domain);
+        assert_eq!(accepted(&elsewhere, &appended, None), with_domain);
         let longest = r#"{"stream":"A","seq":18446744073709551615,"duplicate": true}"#;
         assert_eq!(ack(u64::MAX, true), longest);
         let last = Appended { sequence: 9, duplicate: false, time: Timestamp(0) };

@@ -22,7 +22,6 @@ pub(super) struct Headers<'a> {
     pub(super) rollup: Option<&'a [u8]>,
     pub(super) time_to_live: Option<TimeToLive>,
     pub(super) increment: Option<&'a [u8]>,
-    pub(super) has_schedule: bool,
     pub(super) has_source: bool,
 }
 
@@ -79,7 +78,6 @@ impl<'a> Headers<'a> {
             b"Rollup" => set(&mut self.rollup, value),
             b"TTL" => set(&mut self.time_to_live, TimeToLive::read(value)),
             b"Incr" => set(&mut self.increment, value),
-            b"Schedule" => self.has_schedule = true,
             b"Stream-Source" => self.has_source = true,
             _ => {}
         }

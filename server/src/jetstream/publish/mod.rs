@@ -16,6 +16,7 @@ pub(crate) use budget::Budget;
 
 use super::config::StreamConfig;
 use super::errors::{self, ApiError};
+use super::schedule;
 use crate::routing::{Account, Handler, Message, Origin};
 use atomic::AtomicBatches;
 use bytes::Bytes;
@@ -207,19 +208,14 @@ fn with_headers(
         return Err(errors::TTL_DISABLED);
     }
     new.expect = expectations(stream, &headers, &new.subject)?;
-    let refused = if headers.has_schedule {
-        Some(errors::SCHEDULES_DISABLED)
-    } else if headers.has_source {
-        Some(errors::SOURCE_HEADER_REFUSED)
-    } else {
-        None
-    };
-    if let Some(error) = refused {
+    let is_schedule_wrong = schedule::check(stream, &settings.schedules, &mut new).err();
+    let has_source = headers.has_source.then_some(errors::SOURCE_HEADER_REFUSED);
+    if let Some(error) = is_schedule_wrong.or(has_source) {
         unmet(stream, &new.expect).map_or(Ok(()), Err)?;
         return Err(error);
     }
     new.message_id = headers.message_id.map(Bytes::copy_from_slice);
-    if let Some(value) = headers.rollup {
+    if let Some(value) = headers.rollup.or(new.due.map(|_| &b"sub"[..])) {
         new.rollup = Some(rollup(stream, settings, &new, value)?);
     }
     if headers.time_to_live == Some(TimeToLive::Invalid) {

@@ -112,7 +112,7 @@ pub(crate) fn follow(
 
 /// Ends a task when it is dropped.
 #[derive(Debug)]
-pub(crate) struct AbortOnDrop(tokio::task::AbortHandle);
+pub(crate) struct AbortOnDrop(pub(crate) tokio::task::AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

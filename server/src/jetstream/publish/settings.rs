@@ -3,6 +3,7 @@
 
 use super::republish::Republisher;
 use crate::jetstream::config::StreamConfig;
+use crate::jetstream::schedule::Rules;
 use bytes::Bytes;
 use headwater_replication::{Transform, target::lifetime_seconds_min};
 
@@ -27,6 +28,8 @@ pub(super) struct Settings {
     pub(super) has_markers: bool,
     /// The shortest lifetime of a message, in seconds; 0 for any.
     pub(super) ttl_seconds_min: u64,
+    /// What may be said about schedules.
+    pub(super) schedules: Rules,
     pub(super) message_bytes_max: Option<usize>,
     /// None for a stream that is written otherwise too: there what arrives is followed instead.
     pub(super) republish: Option<Republisher>,
@@ -55,6 +58,11 @@ impl Settings {
             is_counter: config.allow_msg_counter,
             has_markers: config.subject_delete_marker_ttl > 0,
             ttl_seconds_min: lifetime_seconds_min(&config.engine(String::new())),
+            schedules: Rules {
+                allow_schedules: config.allow_msg_schedules,
+                allow_ttl: config.allow_msg_ttl,
+                subjects: config.subjects.clone(),
+            },
             message_bytes_max: usize::try_from(config.max_msg_size).ok(),
             republish: Republisher::new(config).filter(|_| !config.is_written_otherwise()),
             transform: transform.and_then(|each| Transform::new(&each.src, &each.dest).ok()),

@@ -27,6 +27,7 @@ pub(super) fn check(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), 
     window(config, is_pedantic)?;
     discard(config)?;
     markers(config, is_pedantic)?;
+    schedules(config, is_pedantic)?;
     persistence(config)
 }
 
@@ -113,7 +114,7 @@ fn counters(config: &StreamConfig) -> Option<&'static str> {
     let verdicts = [
         (config.discard == Discard::New, "counter stream cannot use discard new"),
         (config.allow_msg_ttl, "counter stream cannot use message TTLs"),
-        (config.unbuilt.allow_msg_schedules, "counter stream cannot use message schedules"),
+        (config.allow_msg_schedules, "counter stream cannot use message schedules"),
         (config.retention != Retention::Limits, "counter stream can only use limits retention"),
     ];
     let mut wrong = verdicts.into_iter().filter(|(is_wrong, _)| *is_wrong);
@@ -148,6 +149,24 @@ fn persistence(config: &StreamConfig) -> Result<(), ApiError> {
         true => return Ok(()),
     };
     Err(ApiError::config(text))
+}
+
+/// A schedule replaces the one before under its subject.
+fn schedules(config: &mut StreamConfig, is_pedantic: bool) -> Result<(), ApiError> {
+    if !config.allow_msg_schedules {
+        return Ok(());
+    }
+    if config.discard == Discard::New {
+        return Err(ApiError::config("message scheduling cannot use discard new"));
+    }
+    if !config.allow_rollup_hdrs {
+        if is_pedantic {
+            let text = "message scheduling cannot be set if roll-ups are disabled";
+            return Err(ApiError::config(text));
+        }
+        (config.allow_rollup_hdrs, config.deny_purge) = (true, false);
+    }
+    Ok(())
 }
 
 /// Markers need messages with a lifetime, and replace what is left of their subject.

@@ -53,7 +53,6 @@ pub(super) fn check(
 }
 
 fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
-    let unbuilt = &config.unbuilt;
     let verdicts = [
         (config.first_seq > 0, errors::MIRROR_WITH_FIRST_SEQUENCE),
         (!config.subjects.is_empty(), errors::MIRROR_WITH_SUBJECTS),
@@ -61,7 +60,7 @@ fn not_with_a_mirror(config: &StreamConfig) -> Result<(), ApiError> {
         (config.allow_msg_counter, errors::MIRROR_WITH_COUNTERS),
         (config.allow_atomic, errors::MIRROR_WITH_ATOMIC),
         (config.allow_batched, errors::MIRROR_WITH_BATCHED),
-        (unbuilt.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
+        (config.allow_msg_schedules, errors::MIRROR_WITH_SCHEDULES),
     ];
     let found = verdicts.into_iter().find(|(is_wrong, _)| *is_wrong);
     found.map_or(Ok(()), |(_, error)| Err(error))
@@ -143,7 +142,7 @@ fn sources<'a>(
     if request.has_null_source {
         return Err(errors::SOURCE_NAME);
     }
-    if !config.sources.is_empty() && config.unbuilt.allow_msg_schedules {
+    if !config.sources.is_empty() && config.allow_msg_schedules {
         return Err(errors::SOURCE_WITH_SCHEDULES);
     }
     let (mut names, mut consumers) = (HashSet::new(), HashSet::new());

@@ -30,7 +30,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
         |origin: &OriginConfig| origin.external.as_ref().is_some_and(|each| each.api.is_empty());
     let origins = || config.mirror.iter().chain(&config.sources);
     let settings = [
-        (unbuilt.allow_msg_schedules, "allow_msg_schedules"),
         (unbuilt.is_persisted_late, "persist_mode async"),
         (origins().any(has_no_api), "an external origin without an api prefix"),
         (origins().any(|origin| origin.consumer.is_some()), "an origin with its own consumer"),

@@ -27,7 +27,7 @@ pub(crate) const NAME_BYTES_MAX: usize = 255;
 pub(crate) const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
 /// Level that messages with a lifetime need.
 const LIFETIME_LEVEL: &str = "1";
-/// Level that atomic batches and counters need.
+/// Level that atomic batches, counters and schedules need.
 const ATOMIC_LEVEL: &str = "2";
 /// Level that fast batches need.
 const FAST_LEVEL: &str = "4";
@@ -127,6 +127,7 @@ fn metadata(config: &mut StreamConfig) {
         (config.allow_batched, FAST_LEVEL),
         (config.allow_atomic, ATOMIC_LEVEL),
         (config.allow_msg_counter, ATOMIC_LEVEL),
+        (config.allow_msg_schedules, ATOMIC_LEVEL),
         (has_lifetimes, LIFETIME_LEVEL),
     ];
     let level = levels.into_iter().find(|(is_used, _)| *is_used).map_or("0", |(_, level)| level);

@@ -36,6 +36,9 @@ pub(crate) fn updated(old: &StreamConfig, mut new: StreamConfig) -> Result<Strea
             "stream configuration update can not change message counter setting",
         ));
     }
+    if old.allow_msg_schedules && !new.allow_msg_schedules {
+        return Err(ApiError::config("message schedules can not be disabled"));
+    }
     if new.sealed {
         new.max_age = 0;
         new.discard = Discard::New;

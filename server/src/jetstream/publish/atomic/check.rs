@@ -9,6 +9,7 @@ use super::super::settings::Settings;
 use super::super::{HEADER_BYTES_MAX, expectations, set_lifetime, unmet};
 use super::staging::Member;
 use crate::jetstream::errors::{self, ApiError};
+use crate::jetstream::schedule;
 use bytes::Bytes;
 use headwater_replication::time_to_live::TimeToLive;
 use headwater_storage::message::{Expect, Rollup};
@@ -67,20 +68,18 @@ fn message(
     let subject = settings.transformed(&member.subject);
     let expect = expected(stream, &headers, &subject, earlier)?;
     let own = |error| unmet(stream, &expect).unwrap_or(error);
-    if headers.has_schedule {
-        return Err(own(errors::SCHEDULES_DISABLED));
-    }
-    let rollup = headers.rollup.map(|value| rollup(settings, value, &subject, earlier));
-    let rollup = rollup.transpose().map_err(own)?;
     let mut new = NewMessage {
-        subject,
+        subject: subject.clone(),
         headers: member.headers,
         payload: member.payload,
-        message_id,
-        rollup,
-        expect,
         ..NewMessage::default()
     };
+    schedule::check(stream, &settings.schedules, &mut new).map_err(own)?;
+    let asked = headers.rollup.or(new.due.map(|_| &b"sub"[..]));
+    let rollup = asked.map(|value| rollup(settings, value, &subject, earlier));
+    let rollup = rollup.transpose().map_err(own)?;
+    (new.message_id, new.rollup) = (message_id, rollup);
+    new.expect = expect;
     set_lifetime(settings, &headers, &mut new);
     Ok(new)
 }
