@@ -148,6 +148,12 @@ impl Account {
     pub fn has_interest(&self, subject: &str) -> bool {
         self.read().has_match(subject.as_bytes())
     }
+    /// Whether anybody listens to this literal subject by its own name, without wildcards.
+    pub fn has_literal_interest(&self, subject: &str) -> bool {
+        let matched = self.matches(subject.as_bytes());
+        let queued = matched.queues.iter().flat_map(|(_, members)| members);
+        matched.plain.iter().chain(queued).any(|each| each.subject == subject.as_bytes())
+    }
     /// Delivers a message to whoever listens; gives how many (a queue group counts once). Never waits.
     pub fn publish(self: &Arc<Self>, message: &Message, origin: &Arc<Origin>) -> usize {
         let matched = self.matches(&message.subject);

@@ -118,7 +118,7 @@ impl Normalizer {
     }
     fn text(&mut self, key: &str, text: String) -> Value {
         match key {
-            "ts" | "timestamp" | "start" | "last_active" | "pinned_ts" => "TIME".into(),
+            "ts" | "timestamp" | "start" | "end" | "last_active" | "pinned_ts" => "TIME".into(),
             "time" | "first_ts" | "last_ts" | "created" => self.time(key, &text).into(),
             "_nats.ver" => "VERSION".into(),
             "hdrs" => match BASE64.decode(text.as_bytes()) {

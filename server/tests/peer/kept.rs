@@ -53,8 +53,16 @@ const KEPT: &[(&str, &[Place])] = &[
         &[Perhaps("lifetimes/age", "until STREAM.INFO.A /state/messages 2", "")],
     ),
     (
+        "A restore whose subjects are those of another stream is refused when it is asked for; nats-server takes the \
+         archive first.",
+        &[At("backups/verdicts", "\"subjects\":[\"a.1\"]", "")],
+    ),
+    (
         "The advisory on a request does not say the client's round-trip time.",
-        &[At("advisories/audits", "hear", "/client/rtt")],
+        &[
+            At("advisories/audits", "hear", "/client/rtt"),
+            At("backups/advisories", "hear", "/client/rtt"),
+        ],
     ),
     (
         "A file stream that never held a message has no deleted sequences; nats-server counts one where details are \

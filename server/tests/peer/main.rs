@@ -25,6 +25,7 @@ mod side;
 
 mod account;
 mod advisories;
+mod backups;
 mod batches;
 mod lifetimes;
 mod limits;

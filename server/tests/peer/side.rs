@@ -120,6 +120,10 @@ impl Side {
         self.child = spawn(&self.program, self.directory.path(), &self.settings);
         self.client = connect(&self.directory, self.child.id(), self.settings.name);
     }
+    /// What runs.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
     /// Where clients connect.
     pub(crate) fn address(&self) -> String {
         address(self.directory.path(), self.child.id()).unwrap()

@@ -136,6 +136,7 @@ impl Endpoint {
     pub(super) fn empty_reply(self) -> Map<String, Value> {
         let value = match self {
             Self::StreamInfo => json!({"total": 0, "offset": 0, "limit": 0}),
+            Self::StreamRestore => json!({"deliver_subject": ""}),
             Self::StreamNames => json!({"total": 0, "offset": 0, "limit": 0, "streams": null}),
             Self::StreamList => json!({"total": 0, "offset": 0, "limit": 0, "streams": []}),
             Self::ConsumerNames | Self::ConsumerList => {

@@ -13,6 +13,7 @@ use crate::jetstream::entry::Entry;
 use crate::jetstream::errors::{self, ApiError};
 use crate::jetstream::tenant::Tenant;
 use crate::jetstream::{consumers, copies, lifecycle};
+use headwater_replication::time_to_live::TimeToLive;
 use headwater_storage::limits::FRAME_BYTES_TARGET;
 use headwater_storage::stream::{
     Batch, Item as Change, Limits, Step, StreamConfig as EngineConfig,
@@ -158,6 +159,9 @@ impl Install {
             limits: Limits::default(),
             dedup_window: Duration::ZERO,
             sealed: false,
+            // Nothing goes, and nothing is put in its place, before the stream is whole.
+            lifetimes: false,
+            delete_marker: None,
             application: STAGED.to_vec(),
             ..self.config.engine(self.tenant.stored_name(self.name()))
         };
@@ -216,10 +220,12 @@ impl Install {
         }
         self.last_sequence = sequence;
         self.step_bytes += item.bytes();
+        let lifetime = TimeToLive::of(&item.headers).lifetime();
         let message = NewMessage {
             subject: item.name,
             headers: item.headers,
             payload: item.payload,
+            lifetime,
             ..NewMessage::default()
         };
         let copy = Change::Copy { sequence, time: Timestamp(item.time), message };

@@ -124,7 +124,7 @@ impl Snapshot {
     }
 
     async fn run(&mut self, sender: &mut Sender) -> Result<(), Stopped> {
-        sender.wait_for_interest().await?;
+        sender.wait_for_interest().await;
         let mut packed = s2::Writer::default();
         packed.write(&std::mem::take(&mut self.head));
         let mut plain = Vec::new();
@@ -172,6 +172,8 @@ struct Sender {
     /// Keeps the subscription to answers.
     _answers: crate::routing::InternalSubscription,
     sent: u64,
+    /// Somebody listened when it began.
+    is_heard: bool,
 }
 
 /// Takes answers.
@@ -207,16 +209,19 @@ impl Sender {
             answers,
             _answers: subscription,
             sent: 0,
+            is_heard: false,
         }
     }
-    async fn wait_for_interest(&self) -> Result<(), Stopped> {
+    /// Gives the receiver time to listen: it may do so only when it has the answer. One that hears everything does not
+    /// count, and one that never comes is sent to all the same, until answers are missed.
+    async fn wait_for_interest(&mut self) {
         let watch = self.account.watch_interest(&self.deliver_subject);
         let heard = async {
-            while !self.account.has_interest(&self.deliver_subject) {
+            while !self.account.has_literal_interest(&self.deliver_subject) {
                 watch.changed().await;
             }
         };
-        tokio::time::timeout(INTEREST, heard).await.map_err(|_| Stopped::NoInterest)
+        self.is_heard = tokio::time::timeout(INTEREST, heard).await.is_ok();
     }
     /// Sends what fills pieces.
     async fn send_whole(&mut self, packed: &mut s2::Writer) -> Result<(), Stopped> {
@@ -232,13 +237,13 @@ impl Sender {
     async fn wait_for_room(&self) -> Result<(), Stopped> {
         let watch = self.account.watch_interest(&self.deliver_subject);
         let gone = async {
-            while self.account.has_interest(&self.deliver_subject) {
+            while self.account.has_literal_interest(&self.deliver_subject) {
                 watch.changed().await;
             }
         };
         tokio::select! {
             biased;
-            () = gone => Err(Stopped::NoInterest),
+            () = gone, if self.is_heard => Err(Stopped::NoInterest),
             room = tokio::time::timeout(ANSWER, self.answers.free.acquire()) => match room {
                 Ok(Ok(room)) => {
                     room.forget();
