@@ -41,12 +41,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects and says CONNECT.
-    pub(crate) fn connect(address: &str) -> std::io::Result<Self> {
-        Self::connect_as(address, "peer")
-    }
-    /// As `connect`, with a name of its own for replies: servers that are linked pass them on.
-    pub(crate) fn connect_as(address: &str, name: &str) -> std::io::Result<Self> {
+    /// Connects and says CONNECT. Its replies have a name of their own: servers that are linked pass them on.
+    pub(crate) fn connect(address: &str, name: &str) -> std::io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         let mut client = Self {

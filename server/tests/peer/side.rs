@@ -165,7 +165,7 @@ fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
     let started = Instant::now();
     loop {
         let client =
-            address(directory.path(), pid).and_then(|at| Client::connect_as(&at, name).ok());
+            address(directory.path(), pid).and_then(|at| Client::connect(&at, name).ok());
         if let Some(mut client) = client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
@@ -176,7 +176,7 @@ fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
                 assert!(client.hear(ANSWER).is_some(), "the request is told of");
                 drop(client);
                 let address = address(directory.path(), pid).unwrap();
-                return Client::connect_as(&address, name).unwrap();
+                return Client::connect(&address, name).unwrap();
             }
         }
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
