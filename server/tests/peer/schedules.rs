@@ -25,6 +25,7 @@ fn last(script: Script, sequence: u64) -> Script {
 
 const TARGET: (&str, &str) = ("Nats-Schedule-Target", "a.t");
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn verdicts() -> Script {
     let mut script = Script::new("schedules/verdicts")
         .with_loose_times()
