@@ -3,11 +3,11 @@
 
 use super::Links;
 use super::error::LeafError;
+use super::handshake::{Greeting, Login};
 use super::session::Session;
 use crate::network::Close;
 use crate::protocol::leaf::LeafOperation;
 use crate::protocol::{ConnectOptions, ProtocolError, encode};
-use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,25 +71,16 @@ async fn serve(links: Arc<Links>, socket: TcpStream, address: SocketAddr, own: S
 async fn log_in(session: &mut Session, own: SocketAddr) -> Result<String, LeafError> {
     let shared = session.links.shared.clone();
     let info = shared.info();
-    let mut greeting = json!({
-        "server_id": info.server_id,
-        "server_name": info.server_name,
-        "version": info.version,
-        "proto": info.proto,
-        "host": own.ip().to_string(),
-        "port": own.port(),
-        "headers": true,
-        "auth_required": shared.auth.is_required(),
-        "max_payload": info.max_payload,
-        "jetstream": info.jetstream,
-        "client_id": session.peer.link.id,
-        "leafnode_urls": [own.to_string()],
-        "info_on_connect": true,
-    });
-    if !info.domain.is_empty() {
-        greeting["domain"] = info.domain.as_str().into();
-    }
-    session.peer.link.send(format!("INFO {greeting}\r\n").as_bytes());
+    let greeting = Greeting {
+        host: own.ip().to_string(),
+        port: own.port(),
+        auth_required: shared.auth.is_required(),
+        client_id: session.peer.link.id,
+        leafnode_urls: vec![own.to_string()],
+        info_on_connect: true,
+        ..Greeting::of(&info)
+    };
+    session.peer.link.send(greeting.line().as_bytes());
     let json = loop {
         match session.next().await? {
             LeafOperation::Connect(json) => break json,
@@ -97,24 +88,23 @@ async fn log_in(session: &mut Session, own: SocketAddr) -> Result<String, LeafEr
             _ => return Err(ProtocolError::Authorization.into()),
         }
     };
-    let connect: Value =
+    let login: Login =
         serde_json::from_slice(&json).map_err(|_| LeafError::from(ProtocolError::Malformed))?;
-    let text = |key: &str| connect[key].as_str().unwrap_or_default().to_owned();
-    if connect.get("lang").is_some() {
+    if login.lang.is_some() {
         return Err(LeafError::WrongPort);
     }
     let given = ConnectOptions {
-        user: text("user"),
-        pass: text("pass"),
-        auth_token: text("auth_token"),
+        user: login.user,
+        pass: login.pass,
+        auth_token: login.auth_token,
         ..ConnectOptions::default()
     };
     let account = shared.auth.check(&given).ok_or(LeafError::Credentials)?;
     if !Arc::ptr_eq(account, &shared.accounts.global) {
         return Err(LeafError::Credentials);
     }
-    greeting["connect_info"] = true.into();
-    greeting["remote_account"] = account.name().into();
-    session.peer.link.send(format!("INFO {greeting}\r\n").as_bytes());
-    Ok(text("name"))
+    let remote_account = account.name().to_owned();
+    let confirmed = Greeting { connect_info: true, remote_account, ..greeting };
+    session.peer.link.send(confirmed.line().as_bytes());
+    Ok(login.name)
 }

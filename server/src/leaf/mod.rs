@@ -9,6 +9,7 @@
 //! Not here: bytes (`protocol::leaf`), which streams are copied (`jetstream`).
 
 mod error;
+mod handshake;
 mod hub;
 mod peer;
 mod remote;

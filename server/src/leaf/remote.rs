@@ -3,11 +3,11 @@
 
 use super::Links;
 use super::error::LeafError;
+use super::handshake::{Greeting, Login};
 use super::session::{HANDSHAKE_TIMEOUT, Session};
 use crate::config::options::LeafUrl;
 use crate::protocol;
 use crate::protocol::leaf::LeafOperation;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -63,39 +63,40 @@ async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError
 
 async fn log_in(session: &mut Session, url: &LeafUrl) -> Result<(), LeafError> {
     let info = info(session).await?;
-    if info["tls_required"] == true {
+    if info.tls_required {
         return Err(LeafError::Unsupported("TLS"));
     }
-    if !info["leafnode_urls"].is_array() {
+    if info.leafnode_urls.is_empty() {
         return Err(LeafError::WrongPort);
     }
     let shared = &session.links.shared;
     let own = shared.info();
-    let mut connect = json!({
-        "version": protocol::COMPATIBLE_VERSION,
-        "server_id": own.server_id,
-        "name": own.server_name,
-        "domain": own.domain,
-        "headers": true,
-        "jetstream": own.jetstream,
-        "remote_account": shared.accounts.global.name(),
-        "protocol": 1,
-    });
-    if !url.user.is_empty() {
-        connect["user"] = url.user.as_str().into();
-        match &url.password {
-            Some(password) => connect["pass"] = password.as_str().into(),
-            None => connect["auth_token"] = url.user.as_str().into(),
-        }
-    }
-    session.peer.link.send(format!("CONNECT {connect}\r\n").as_bytes());
-    if info["info_on_connect"] == true {
-        while self::info(session).await?["connect_info"] != true {}
+    let (pass, auth_token) = match &url.password {
+        Some(password) => (password.clone(), String::new()),
+        None => (String::new(), url.user.clone()),
+    };
+    let login = Login {
+        version: protocol::COMPATIBLE_VERSION.to_owned(),
+        server_id: own.server_id,
+        name: own.server_name,
+        domain: own.domain,
+        headers: true,
+        jetstream: own.jetstream,
+        remote_account: shared.accounts.global.name().to_owned(),
+        protocol: 1,
+        user: url.user.clone(),
+        pass,
+        auth_token,
+        lang: None,
+    };
+    session.peer.link.send(login.line().as_bytes());
+    if info.info_on_connect {
+        while !self::info(session).await?.connect_info {}
     }
     Ok(())
 }
 
-async fn info(session: &mut Session) -> Result<Value, LeafError> {
+async fn info(session: &mut Session) -> Result<Greeting, LeafError> {
     match session.next().await? {
         LeafOperation::Info(json) => {
             serde_json::from_slice(&json).map_err(|_| protocol::ProtocolError::Malformed.into())

@@ -89,15 +89,16 @@ impl Origin for RemoteOrigin {
 
 /// What a stream says of itself.
 fn facts(name: &str, info: &Value) -> Result<OriginFacts> {
-    let number = |key: &str| info["state"][key].as_u64();
-    let (created, messages) = (info["created"].as_str(), number("messages"));
+    let number = |key: &str| info.get("state")?.get(key)?.as_u64();
+    let (created, messages) = (info.get("created").and_then(Value::as_str), number("messages"));
     let (first, last) = (number("first_seq"), number("last_seq"));
     let (Some(created), Some(messages), Some(first), Some(last)) = (created, messages, first, last)
     else {
         let text = "the answer about the origin says nothing of its state";
         return Err(Error::OriginUnreachable(text.to_owned()));
     };
-    let retention = info["config"]["retention"].as_str().unwrap_or("limits");
+    let retention = info.pointer("/config/retention").and_then(Value::as_str);
+    let retention = retention.unwrap_or("limits");
     if retention != "limits" {
         return Err(Error::Halted(format!(
             "origin {name} has retention {retention}: over the consumer API only streams with limits are copied"

@@ -59,14 +59,14 @@ impl Api {
             return unreachable("nobody listens there");
         }
         let answer: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
-        let error = &answer["error"];
-        if error["err_code"] == STREAM_NOT_FOUND {
+        let number = answer.pointer("/error/err_code").and_then(Value::as_u64);
+        if number == Some(STREAM_NOT_FOUND) {
             let name = path.split('.').nth(2).unwrap_or_default();
             return Err(Error::OriginNotFound(name.to_owned()));
         }
-        match error["description"].as_str() {
+        match answer.pointer("/error/description").and_then(Value::as_str) {
             Some(text) => unreachable(text),
-            None if error.is_null() && answer.is_object() => Ok(answer),
+            None if answer.is_object() && answer.get("error").is_none() => Ok(answer),
             None => unreachable("the answer cannot be read"),
         }
     }

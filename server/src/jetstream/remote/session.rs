@@ -14,7 +14,7 @@ use headwater_replication::origin::{
     BoxFuture, Frontier, OriginBatch, OriginFacts, Session, Start,
 };
 use headwater_replication::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,10 +74,51 @@ impl RemoteSession {
 
     /// Has the consumer made; gives the sequence it begins with.
     async fn create(&mut self, start: Start, filters: Vec<String>) -> Result<u64> {
-        let mut config = json!({
+        let (begin, at_least) = match start {
+            Start::Sequence(sequence) => {
+                let next = self.facts.last_sequence.saturating_add(1);
+                let first = sequence.min(next).max(self.facts.first_sequence).max(1);
+                (json!({"deliver_policy": "by_start_sequence", "opt_start_seq": first}), first)
+            }
+            Start::Time(time) => {
+                let time = text_time::text(time);
+                (json!({"deliver_policy": "by_start_time", "opt_start_time": time}), 0)
+            }
+        };
+        let mut path = format!("CONSUMER.CREATE.{}", self.name);
+        let wanted = match filters.as_slice() {
+            [] => json!({}),
+            [filter] => {
+                path = format!("{path}.{}.{filter}", self.consumer);
+                json!({"filter_subject": filter})
+            }
+            filters => json!({"filter_subjects": filters}),
+        };
+        let config = self.config([begin, wanted]);
+        let body = json!({"stream_name": self.name, "config": config});
+        let made = self.api.ask(&path, &body).await?;
+        if let Some(name) = made.get("name").and_then(Value::as_str) {
+            name.clone_into(&mut self.consumer);
+        }
+        let number = |pointer| made.pointer(pointer).and_then(Value::as_u64);
+        let Some(before) = number("/delivered/stream_seq") else {
+            let text = format!("{path}: the answer does not say where the consumer begins");
+            return Err(Error::OriginUnreachable(text));
+        };
+        self.sequence = before.saturating_add(1).max(at_least).saturating_sub(1);
+        self.inbox.begin(number("/num_pending").unwrap_or(0));
+        // The consumer sends nothing before somebody listens, so nothing is missed between its making and this.
+        let subscription = self.api.account.subscribe(&self.deliver, self.inbox.clone());
+        self.subscription = Some(subscription);
+        Ok(self.sequence.saturating_add(1))
+    }
+
+    /// The consumer's configuration, with where it begins and what it sends.
+    fn config(&self, more: [Value; 2]) -> Value {
+        let mut config = Map::new();
+        let fixed = json!({
             "name": self.consumer,
             "deliver_subject": self.deliver,
-            "deliver_policy": "all",
             "ack_policy": "none",
             "ack_wait": ACK_WAIT_NS,
             "max_deliver": 1,
@@ -87,43 +128,12 @@ impl RemoteSession {
             "direct": true,
             "inactive_threshold": INACTIVE_NS,
         });
-        let mut at_least = 0;
-        match start {
-            Start::Sequence(sequence) => {
-                let next = self.facts.last_sequence.saturating_add(1);
-                at_least = sequence.min(next).max(self.facts.first_sequence);
-                config["deliver_policy"] = "by_start_sequence".into();
-                config["opt_start_seq"] = at_least.max(1).into();
-            }
-            Start::Time(time) => {
-                config["deliver_policy"] = "by_start_time".into();
-                config["opt_start_time"] = text_time::text(time).into();
+        for part in std::iter::once(fixed).chain(more) {
+            if let Value::Object(fields) = part {
+                config.extend(fields);
             }
         }
-        let mut path = format!("CONSUMER.CREATE.{}", self.name);
-        match filters.as_slice() {
-            [] => {}
-            [filter] => {
-                config["filter_subject"] = filter.as_str().into();
-                path = format!("{path}.{}.{filter}", self.consumer);
-            }
-            filters => config["filter_subjects"] = filters.into(),
-        }
-        let body = json!({"stream_name": self.name, "config": config});
-        let made = self.api.ask(&path, &body).await?;
-        if let Some(name) = made["name"].as_str() {
-            name.clone_into(&mut self.consumer);
-        }
-        let Some(before) = made["delivered"]["stream_seq"].as_u64() else {
-            let text = format!("{path}: the answer does not say where the consumer begins");
-            return Err(Error::OriginUnreachable(text));
-        };
-        self.sequence = before.saturating_add(1).max(at_least).saturating_sub(1);
-        self.inbox.begin(made["num_pending"].as_u64().unwrap_or(0));
-        // The consumer sends nothing before somebody listens, so nothing is missed between its making and this.
-        let subscription = self.api.account.subscribe(&self.deliver, self.inbox.clone());
-        self.subscription = Some(subscription);
-        Ok(self.sequence.saturating_add(1))
+        Value::Object(config)
     }
 
     fn lost(&self, what: &str) -> Error {
