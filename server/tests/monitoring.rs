@@ -45,9 +45,16 @@ async fn pages() {
     let subsz = json("/subsz?test=a.x").await;
     assert_eq!(subsz["subscriptions_list"][0]["subject"], "a.*");
     assert_eq!(json("/healthz").await["status"], "ok");
+    assert_eq!(json("/accountz").await["accounts"], serde_json::json!(["$G", "$SYS"]));
+    let account = json("/accountz?acc=$G").await["account_detail"].take();
+    assert_eq!(
+        (&account["client_connections"], &account["account_name"]),
+        (&1.into(), &"$G".into())
+    );
     assert_eq!(json("/jsz").await["disabled"], true);
     for (path, expected) in [
         ("/connz?sort=foo", 400),
+        ("/accountz?acc=NO", 400),
         ("/connz?limit=x", 400),
         ("/connz?state=x", 400),
         ("/nope", 404),
@@ -83,6 +90,19 @@ async fn system_requests() {
     );
     let varz = request(&mut system, &format!("$SYS.REQ.SERVER.{id}.VARZ")).await;
     assert_eq!(varz["data"]["server_id"], id.as_str());
+    let accounts = request(&mut system, "$SYS.REQ.SERVER.PING.ACCOUNTZ").await;
+    assert_eq!(accounts["data"]["system_account"], "$SYS");
+    let health = request(&mut system, "$SYS.REQ.SERVER.PING.HEALTHZ").await;
+    assert_eq!(health["data"]["status_code"], 200);
+    let account = request(&mut system, "$SYS.REQ.ACCOUNT.$SYS.INFO").await;
+    let detail = &account["data"];
+    assert_eq!((&detail["is_system"], &detail["client_connections"]), (&true.into(), &1.into()));
+    let connections = request(&mut system, "$SYS.REQ.ACCOUNT.$G.CONNZ").await;
+    assert_eq!(connections["data"]["num_connections"], 1);
+    for what in ["INFO", "CONNZ", "SUBSZ", "JSZ"] {
+        let none = request(&mut system, &format!("$SYS.REQ.ACCOUNT.NO.{what}")).await;
+        assert_eq!(none["error"]["description"], "Account NO does not exist", "{what}");
+    }
     plain.send("SUB r 1\r\nPUB $SYS.REQ.SERVER.PING r 0\r\n\r\n").await;
     assert!(plain.flush().await.contains("NATS/1.0 503"), "other accounts have no such service");
     server.shutdown().await;

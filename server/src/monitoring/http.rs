@@ -3,7 +3,7 @@
 
 use super::bounded::Bounded;
 use super::query::{Query, QueryError};
-use super::{connections, subscriptions, variables};
+use super::{accounts, connections, subscriptions, variables};
 use crate::server::{StartError, listen};
 use crate::shared::Shared;
 use axum::Router;
@@ -23,10 +23,11 @@ type Parameters = extract::Query<BTreeMap<String, String>>;
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Pages, as the index lists them.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("varz", "General"),
     ("jsz", "JetStream"),
     ("connz", "Connections"),
+    ("accountz", "Accounts"),
     ("subsz", "Subscriptions"),
     ("healthz", "Health Probe"),
 ];
@@ -42,6 +43,7 @@ pub(crate) async fn start(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, St
         .route("/varz", get(varz))
         .route("/jsz", get(jsz))
         .route("/connz", get(connz))
+        .route("/accountz", get(accountz))
         .route("/subsz", get(subsz))
         .route("/subscriptionsz", get(subsz))
         .route("/healthz", get(healthz))
@@ -81,6 +83,11 @@ async fn jsz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Respo
 async fn connz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
     shared.count_http("/connz");
     answer(connections::view(&shared, &Query::from_url(parameters.0)))
+}
+
+async fn accountz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
+    shared.count_http("/accountz");
+    answer(accounts::view(&shared, &Query::from_url(parameters.0)))
 }
 
 async fn subsz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {

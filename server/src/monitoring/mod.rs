@@ -2,6 +2,7 @@
 //! its part. Field names are those of nats-server.
 //! Not here: advisories of JetStream.
 
+pub mod accounts;
 mod bounded;
 pub mod connections;
 mod http;

@@ -17,6 +17,9 @@ pub enum QueryError {
     /// An order that does not exist.
     #[error("invalid sorting option: {0}")]
     Sort(String),
+    /// An account that does not exist.
+    #[error("Account {0} does not exist")]
+    Account(String),
     /// A connection state that does not exist.
     #[error("Error decoding state for {0}")]
     State(String),
@@ -47,6 +50,11 @@ impl Query {
             _ => name.replace('_', "-"),
         };
         Self(object.into_iter().map(|(name, value)| (spelled(name), text(value))).collect())
+    }
+    /// The same for one account.
+    pub(super) fn of_account(mut self, account: &str) -> Self {
+        self.0.insert("acc".to_owned(), account.to_owned());
+        self
     }
     /// A parameter as text; empty when it is not given.
     pub fn text(&self, name: &str) -> &str {

@@ -1,8 +1,8 @@
 //! Requests under `$SYS.REQ`: who am I, in every account; and the monitoring answers, in the system account.
 //! Not here: events that the server publishes by itself.
 
-use super::query::Query;
-use super::{connections, subscriptions, text, variables};
+use super::query::{Query, QueryError};
+use super::{accounts, connections, subscriptions, text, variables};
 use crate::routing::{Account, Handler, InternalSubscription, Message, Origin};
 use crate::shared::Shared;
 use bytes::Bytes;
@@ -29,6 +29,7 @@ pub fn start(shared: &Arc<Shared>) -> Vec<InternalSubscription> {
         (system, "$SYS.REQ.USER.INFO"),
         (system, "$SYS.REQ.SERVER.PING"),
         (system, "$SYS.REQ.SERVER.PING.*"),
+        (system, "$SYS.REQ.ACCOUNT.*.*"),
         (system, own.as_str()),
     ]
     .into_iter()
@@ -43,8 +44,12 @@ impl Handler for Services {
             return;
         }
         let Ok(subject) = std::str::from_utf8(&message.subject) else { return };
-        let Some((field, data)) = answer(&shared, subject, &message.payload, account, origin)
-        else {
+        let of_account = subject.strip_prefix("$SYS.REQ.ACCOUNT.");
+        let answered = match of_account.and_then(|rest| rest.rsplit_once('.')) {
+            Some((name, what)) => account_answer(&shared, name, what, &message.payload),
+            None => answer(&shared, subject, &message.payload, account, origin),
+        };
+        let Some((field, data)) = answered else {
             return;
         };
         let mut body = json!({ "server": self.server(&shared) });
@@ -76,6 +81,44 @@ impl Services {
     }
 }
 
+/// What an answer holds, and the field it stands in.
+type Answer = (&'static str, Value);
+
+fn or_error(result: Result<Value, QueryError>) -> Answer {
+    match result {
+        Ok(value) => ("data", value),
+        Err(error) => {
+            let code = if matches!(error, QueryError::Account(_)) { 500 } else { 400 };
+            ("error", json!({ "code": code, "description": error.to_string() }))
+        }
+    }
+}
+
+/// The answer on one account; none for a request that is not built.
+fn account_answer(shared: &Shared, name: &str, what: &str, payload: &[u8]) -> Option<Answer> {
+    let query = Query::from_json(payload).of_account(name);
+    let detail = accounts::detail(shared, name);
+    Some(match what {
+        "INFO" => or_error(detail),
+        "CONNZ" => or_error(detail.and_then(|_| connections::view(shared, &query))),
+        "SUBSZ" => or_error(detail.and_then(|_| subscriptions::view(shared, &query))),
+        "JSZ" => or_error(detail.map(|_| {
+            let mut all = variables::jetstream(shared, &query);
+            all.pointer_mut("/account_details/0").map_or(Value::Null, Value::take)
+        })),
+        _ => return None,
+    })
+}
+
+/// How well the server is, with the number that HTTP has for it.
+fn health(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
+    let (mut health, is_well) = variables::health(shared, query)?;
+    if let Some(fields) = health.as_object_mut() {
+        fields.insert("status_code".into(), if is_well { 200 } else { 503 }.into());
+    }
+    Ok(health)
+}
+
 /// The answer and the field it stands in; none for a request that is not built.
 fn answer(
     shared: &Shared,
@@ -83,14 +126,8 @@ fn answer(
     payload: &[u8],
     account: &Account,
     origin: &Origin,
-) -> Option<(&'static str, Value)> {
+) -> Option<Answer> {
     let query = Query::from_json(payload);
-    let or_error = |result: Result<Value, _>| match result {
-        Ok(value) => ("data", value),
-        Err(error) => {
-            ("error", json!({ "code": 400, "description": super::QueryError::to_string(&error) }))
-        }
-    };
     let name = subject.rsplit('.').next()?;
     Some(match name {
         "INFO" => {
@@ -107,8 +144,9 @@ fn answer(
         "VARZ" => ("data", variables::view(shared)),
         "CONNZ" => or_error(connections::view(shared, &query)),
         "SUBSZ" => or_error(subscriptions::view(shared, &query)),
+        "ACCOUNTZ" => or_error(accounts::view(shared, &query)),
         "JSZ" => ("data", variables::jetstream(shared, &query)),
-        "HEALTHZ" => or_error(variables::health(shared, &query).map(|(health, _)| health)),
+        "HEALTHZ" => or_error(health(shared, &query)),
         _ => return None,
     })
 }

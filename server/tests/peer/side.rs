@@ -164,8 +164,7 @@ fn address(directory: &Path, pid: u32) -> Option<String> {
 fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
     let started = Instant::now();
     loop {
-        let client =
-            address(directory.path(), pid).and_then(|at| Client::connect(&at, name).ok());
+        let client = address(directory.path(), pid).and_then(|at| Client::connect(&at, name).ok());
         if let Some(mut client) = client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
