@@ -69,6 +69,7 @@ impl Server {
             memory_bytes_max: Some(1 << 30),
             file_bytes_max: Some(1 << 30),
             is_strict,
+            domain: String::new(),
             directory: "unused".into(),
         };
         let (account, inbox) = (Account::new("$G"), Arc::new(Inbox::default()));

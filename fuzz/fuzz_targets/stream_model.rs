@@ -84,6 +84,7 @@ impl Pair {
             message_id: new.id.map(|number| id(number).into()),
             rollup: new.rollup.map(|all| if all { Rollup::All } else { Rollup::Subject }),
             expect,
+            ..NewMessage::default()
         }
     }
 

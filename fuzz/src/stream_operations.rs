@@ -117,7 +117,7 @@ impl Input {
             deny_delete: settings.denies_delete,
             deny_purge: settings.denies_purge,
             allow_rollup: settings.allows_rollup,
-            application: Vec::new(),
+            ..StreamConfig::default()
         }
     }
 }
