@@ -90,7 +90,8 @@ pub enum Error {
     RollupDenied,
 
     // ---- try again later ----
-    /// More waits to be written than the bound allows.
+    /// More waits to be written than the bound allows (of this log or of the volume), or work on the log is still under
+    /// way. The engine does not wait for room: the caller tries again.
     #[error("too much waits for the disk")]
     Busy,
     /// The file system, or the memory bound of memory streams, has no room.

@@ -12,7 +12,8 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const FRAME_BYTES_TARGET: usize = 64 * 1024;
 /// Largest body of a frame, in bytes; a longer length on disk is damage.
 pub const FRAME_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 4 * FRAME_BYTES_TARGET;
-/// Bytes of one log that may wait for the commit thread before appends wait.
+/// Bytes of one log that may wait for the commit thread; an append beyond them is refused with `Busy`, unless nothing
+/// waits. What belongs to an accepted append and follows it is taken beyond the bound.
 pub const OPEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 const _: () = assert!(FRAME_BYTES_TARGET < FRAME_BYTES_MAX);

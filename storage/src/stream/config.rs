@@ -87,7 +87,7 @@ pub struct StreamConfig {
     pub compression: Compression,
     /// When appends are acknowledged; `None`: as the volume says.
     pub sync: Option<SyncPolicy>,
-    /// Sequence of the first message ever; 0 and 1 mean 1.
+    /// Sequence of the first message ever; 0 and 1 mean 1; cannot change.
     pub first_sequence: u64,
     /// No appends, deletes or purges any more, and nothing goes for its age; cannot be taken back.
     pub sealed: bool,

@@ -33,6 +33,10 @@ impl Core {
         if config.sync != self.config.sync {
             return refused("the sync policy of a stream cannot change");
         }
+        // Replay begins there: another one would give the same log other sequences.
+        if config.first_sequence.max(1) != self.config.first_sequence.max(1) {
+            return refused("the first sequence of a stream cannot change");
+        }
         Ok(StoredConfig::new(config, self.incarnation, self.created))
     }
 

@@ -357,9 +357,12 @@ fn a_new_configuration_applies_its_limits_at_once_and_for_good() {
     for refused in [
         StreamConfig { name: "other".into(), ..base.clone() },
         StreamConfig { storage: StorageKind::Memory, ..base.clone() },
+        StreamConfig { first_sequence: 2, ..base.clone() },
     ] {
         assert!(matches!(now(stream.update(refused)), Err(Error::InvalidConfig(_))));
     }
+    // Zero and one mean the same.
+    now(stream.update(StreamConfig { first_sequence: 1, ..base.clone() })).unwrap();
     now(stream.update(StreamConfig { sealed: true, ..base.clone() })).unwrap();
     assert!(matches!(now(stream.append(message("a", b""))), Err(Error::Sealed)));
     assert!(matches!(now(stream.delete(7)), Err(Error::Sealed)));
