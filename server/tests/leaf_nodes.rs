@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::DEADLINE;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 fn url(address: SocketAddr) -> LeafUrl {
@@ -165,6 +166,13 @@ async fn who_is_kept_out() {
         let _ = socket.try_write(bytes);
         drop(socket);
     }
+    // A message of somebody who is not logged in is refused by its head; the server does not wait for the rest of it.
+    let mut socket = TcpStream::connect(hub.leaf_address().unwrap()).await.unwrap();
+    socket.write_all(b"LMSG a 1000\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let begun = Instant::now();
+    let ended = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok() && begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     let mut options = support::options();
     options.leaf_nodes.remote_urls = vec![LeafUrl {
         user: "a".into(),

@@ -4,7 +4,7 @@
 use super::Links;
 use super::error::LeafError;
 use super::handshake::{Greeting, Login};
-use super::session::Session;
+use super::session::{HANDSHAKE_TIMEOUT, Session};
 use crate::network::Close;
 use crate::protocol::leaf::LeafOperation;
 use crate::protocol::{ConnectOptions, ProtocolError, encode};
@@ -50,7 +50,9 @@ pub(super) async fn run(links: Arc<Links>, listener: TcpListener, own: SocketAdd
 async fn serve(links: Arc<Links>, socket: TcpStream, address: SocketAddr, own: SocketAddr) {
     let mut session = Session::new(&links, socket, address, false);
     let link = session.peer.link.clone();
-    let error = match log_in(&mut session, own).await {
+    // Each step has its time, and so has the whole: a peer that only greets would never end.
+    let logged_in = tokio::time::timeout(HANDSHAKE_TIMEOUT, log_in(&mut session, own)).await;
+    let error = match logged_in.unwrap_or(Err(LeafError::Silent)) {
         Ok(name) => {
             tracing::info!("leafnode connection from {address}, server {name:?}, is up");
             session.run().await

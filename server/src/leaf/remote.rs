@@ -54,7 +54,8 @@ async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError
     let socket = socket.await.map_err(|_| LeafError::Silent)??;
     let address = socket.peer_addr()?;
     let mut session = Session::new(links, socket, address, true);
-    let result = log_in(&mut session, url).await;
+    let result = tokio::time::timeout(HANDSHAKE_TIMEOUT, log_in(&mut session, url)).await;
+    let result = result.unwrap_or(Err(LeafError::Silent));
     if result.is_err() {
         session.peer.link.close(crate::network::Close::Client);
     }

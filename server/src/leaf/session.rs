@@ -83,9 +83,11 @@ impl Session {
 
     /// The next operation of the handshake.
     pub(super) async fn next(&mut self) -> Result<LeafOperation, LeafError> {
+        // Messages come later: nobody who has not logged in makes this server keep one.
+        let limits = Limits { payload_bytes_max: 0, ..self.limits };
         let operation = async {
             loop {
-                match parse(&mut self.buffer, self.limits)? {
+                match parse(&mut self.buffer, limits)? {
                     Some(LeafOperation::Ping) => self.peer.link.send(encode::PONG),
                     Some(LeafOperation::Pong | LeafOperation::Ignored) => {}
                     Some(LeafOperation::Error(text)) => {
