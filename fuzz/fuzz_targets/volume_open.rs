@@ -110,7 +110,8 @@ fuzz_target!(|input: (bool, Vec<Change>)| {
     let Ok(volume) = open(place.path()) else { return };
     for stream in volume.streams() {
         let last = stream.state().last_sequence;
-        assert!(last <= MESSAGES, "{last} is more than there ever were");
+        // What a lost frame held is not known: the record that opens the log counts for a message then.
+        assert!(last <= MESSAGES + 1, "{last} is more than there ever were");
         for sequence in 1..=last {
             let Ok(found) = stream.get(sequence) else { continue };
             let written = message(sequence);
