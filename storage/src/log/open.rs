@@ -44,6 +44,8 @@ pub(crate) struct Opening<'a> {
     last: Option<(Arc<SegmentFile>, ScanEnd)>,
     /// The last file is another segment: nothing is cut off it, and nothing is written to it.
     foreign: bool,
+    /// The last file was written again: nothing of the journal belongs into it, so nothing is written to it.
+    rewritten: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -65,13 +67,15 @@ impl<'a> Opening<'a> {
             expected: Position(0),
             last: None,
             foreign: false,
+            rewritten: false,
         }
     }
 
     /// Opens it.
     pub(crate) fn run(mut self, options: LogOptions) -> Result<Arc<FileLog>> {
         let numbers = self.segment_numbers()?;
-        if self.shared.unclean {
+        let durable = self.durable.map(|end| end.segment);
+        if self.shared.unclean || numbers.iter().any(|number| Some(*number) > durable) {
             self.sync_directory()?;
         }
         for (index, number) in numbers.iter().enumerate() {
@@ -88,7 +92,7 @@ impl<'a> Opening<'a> {
         let ends_missing = self.note_missing_end();
         self.report.finish(position)?;
         let writing = match self.last.take() {
-            Some((file, end)) if !ends_missing && !self.foreign => {
+            Some((file, end)) if !ends_missing && !self.foreign && !self.rewritten => {
                 Writing::new(file, end.offset, position)
             }
             last => self.new_segment(last.map(|(file, _)| file), position)?,
@@ -111,12 +115,15 @@ impl<'a> Opening<'a> {
         let id = SegmentId { log: self.id, number };
         let file = Arc::new(SegmentFile::existing(&self.shared.disk, id));
         let first = self.last.is_none();
+        let header = file.header()?;
+        let is_rewritten = header.is_ok_and(|header| header.is_rewritten);
         let floor = match self.durable {
             Some(end) if number < end.segment => u64::MAX,
+            // It was durable before it took the place of the one that the end is in.
+            Some(end) if number == end.segment && is_rewritten => u64::MAX,
             Some(end) if number == end.segment => end.offset,
             _ => 0,
         };
-        let header = file.header()?;
         let follows = match &self.last {
             Some((before, _)) => before.id().number.0 + 1 == number.0,
             None => self.kept_from.is_none_or(|kept| number <= kept),
@@ -142,14 +149,13 @@ impl<'a> Opening<'a> {
             let from = before.or(self.kept_from.map(|kept| kept.0)).unwrap_or(number.0);
             self.note_missing(from..number.0);
         }
-        self.foreign = header == Err(ANOTHER_SEGMENT);
+        (self.foreign, self.rewritten) = (header == Err(ANOTHER_SEGMENT), is_rewritten);
         self.begin(&file, header, first);
         if len > floor {
-            if self.shared.unclean {
-                write_again(&opened, floor, len).map_err(|error| {
-                    Error::io(format!("write {} again", file.path().display()), error)
-                })?;
-            }
+            // Also where the volume was closed: an opening that did not come to this log may have closed it.
+            write_again(&opened, floor, len).map_err(|error| {
+                Error::io(format!("write {} again", file.path().display()), error)
+            })?;
             opened.sync().map_err(|error| {
                 let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
                 self.shared.fail(&failed);
