@@ -42,3 +42,14 @@ pub(super) enum LeafError {
     #[error("the server stops")]
     Stopping,
 }
+
+impl LeafError {
+    /// How the connection is closed for it: the peer is told what it did wrong.
+    pub(super) fn close(&self) -> Close {
+        match self {
+            Self::Protocol(error) => Close::Violation(*error),
+            Self::Credentials => Close::Violation(ProtocolError::Authorization),
+            _ => Close::Client,
+        }
+    }
+}

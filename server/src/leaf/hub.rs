@@ -5,9 +5,8 @@ use super::Links;
 use super::error::LeafError;
 use super::handshake::{Greeting, Login};
 use super::session::{HANDSHAKE_TIMEOUT, Session};
-use crate::network::Close;
 use crate::protocol::leaf::LeafOperation;
-use crate::protocol::{ConnectOptions, ProtocolError, encode};
+use crate::protocol::{ConnectOptions, ProtocolError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,11 +57,7 @@ async fn serve(links: Arc<Links>, socket: TcpStream, address: SocketAddr, own: S
             session.run().await
         }
         Err(error) => {
-            if matches!(error, LeafError::Credentials) {
-                let text = ProtocolError::Authorization.to_string();
-                link.send(encode::error(&text).as_bytes());
-            }
-            link.close(Close::Client);
+            link.close(error.close());
             error
         }
     };

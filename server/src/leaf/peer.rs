@@ -3,7 +3,7 @@
 //! Invariant: what is told is counted under one lock and queued under it, so that the last word on a subject is right.
 //! Not here: what the peer sends (`session`).
 
-use crate::network::{Close, Link};
+use crate::network::Link;
 use crate::protocol::leaf;
 use crate::routing::{Observer, Parts, Receipt, Sink, Subscription, Target};
 use bytes::{Bytes, BytesMut};
@@ -27,7 +27,6 @@ pub(super) struct Peer {
     pub(super) is_dialed: bool,
     /// How the API here is reached from elsewhere, which must not leave; empty for not at all.
     domain_prefix: String,
-    pending_bytes_max: usize,
     told: Mutex<HashMap<(Bytes, Bytes), u64>>,
 }
 
@@ -37,18 +36,13 @@ pub(super) fn is_local(subject: &[u8]) -> bool {
 }
 
 impl Peer {
-    pub(super) fn new(
-        link: Arc<Link>,
-        is_dialed: bool,
-        domain: &str,
-        pending_bytes_max: usize,
-    ) -> Arc<Self> {
+    pub(super) fn new(link: Arc<Link>, is_dialed: bool, domain: &str) -> Arc<Self> {
         let domain_prefix = match domain {
             "" => String::new(),
             domain => format!("$JS.{domain}.API."),
         };
         let told = Mutex::default();
-        Arc::new(Self { link, is_dialed, domain_prefix, pending_bytes_max, told })
+        Arc::new(Self { link, is_dialed, domain_prefix, told })
     }
 
     /// Whether the peer is told of a subscription.
@@ -109,10 +103,6 @@ impl Sink for Peer {
         let Parts { queues, headers, payload, .. } = *message;
         leaf::message(&mut out, subject, &reply, queues, headers, payload);
         self.link.send(&out);
-        let pending = self.link.pending_bytes();
-        if pending > self.pending_bytes_max && pending > out.len() {
-            self.link.close(Close::SlowPending);
-        }
         let is_congested = self.is_congested();
         Receipt { is_taken: true, is_congested, ..Receipt::default() }
     }

@@ -56,8 +56,8 @@ async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError
     let mut session = Session::new(links, socket, address, true);
     let result = tokio::time::timeout(HANDSHAKE_TIMEOUT, log_in(&mut session, url)).await;
     let result = result.unwrap_or(Err(LeafError::Silent));
-    if result.is_err() {
-        session.peer.link.close(crate::network::Close::Client);
+    if let Err(error) = &result {
+        session.peer.link.close(error.close());
     }
     result.map(|()| session)
 }

@@ -5,10 +5,11 @@ use super::Links;
 use super::error::LeafError;
 use super::peer::{OF_HUB, OF_LEAF, Peer, is_local};
 use crate::network::{Close, Link, writer};
-use crate::protocol::leaf::{LeafMessage, LeafOperation, parse};
+use crate::protocol::leaf::{LeafMessage, LeafOperation, acknowledgement_end, parse};
 use crate::protocol::{Limits, encode};
 use crate::routing::{Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::{Bytes, BytesMut};
+use headwater_storage::limits::SUBJECT_BYTES_MAX;
 use headwater_storage::subject;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,14 +26,16 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PINGS_OUTSTANDING_MAX: u32 = 2;
 /// Longest line: INFO lists servers.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// Subjects a peer may listen to.
+/// What is added to the largest payload that a client may publish: answers of the API have it in other letters, a third longer,
+/// and copies have more headers.
+const ADDED_BYTES_MAX: usize = 128 * 1024;
+/// Subjects a peer may listen to, and bytes of all of them together.
 const SUBJECTS_MAX: usize = 1 << 20;
+const LISTENED_BYTES_MAX: usize = 128 * 1024 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// A publisher holds back while a receiver here cannot keep up, for a short while.
 const HOLD_BACK: Duration = Duration::from_millis(2);
 const HOLD_BACKS_MAX: usize = 5;
-/// A reply by which a consumer tells of a stored message: behind it stands the message's subject.
-const ACKNOWLEDGEMENT: &[u8] = b"$JS.ACK.";
 
 /// One link.
 pub(super) struct Session {
@@ -43,6 +46,7 @@ pub(super) struct Session {
     limits: Limits,
     origin: Arc<Origin>,
     listened: HashMap<(Bytes, Bytes), Arc<Subscription>>,
+    listened_bytes: usize,
     wakeups: Wakeups,
     pings_outstanding: u32,
 }
@@ -67,15 +71,16 @@ impl Session {
         let domain = shared.options.domain();
         Self {
             links: links.clone(),
-            peer: Peer::new(link, is_dialed, domain, limits.pending_bytes_max),
+            peer: Peer::new(link, is_dialed, domain),
             reader,
             buffer: BytesMut::new(),
             limits: Limits {
                 control_line_bytes_max: LINE_BYTES_MAX,
-                payload_bytes_max: limits.payload_bytes_max,
+                payload_bytes_max: 2 * limits.payload_bytes_max + ADDED_BYTES_MAX,
             },
             origin: Arc::new(origin),
             listened: HashMap::new(),
+            listened_bytes: 0,
             wakeups: Wakeups::default(),
             pings_outstanding: 0,
         }
@@ -126,7 +131,7 @@ impl Session {
                 .link
                 .send(encode::error("Loop detected for leafnode account=\"$G\"").as_bytes());
         }
-        self.peer.link.close(Close::Client);
+        self.peer.link.close(error.close());
         for (_, subscription) in self.listened.drain() {
             account.remove(&subscription);
         }
@@ -183,7 +188,9 @@ impl Session {
         match operation {
             LeafOperation::Subscribe { subject, queue } => self.subscribe(subject, queue)?,
             LeafOperation::Unsubscribe { subject, queue } => {
+                let bytes = subject.len() + queue.len();
                 if let Some(subscription) = self.listened.remove(&(subject, queue)) {
+                    self.listened_bytes -= bytes;
                     self.links.shared.accounts.global.remove(&subscription);
                 }
             }
@@ -206,12 +213,16 @@ impl Session {
         if subject == self.links.mark.as_bytes() {
             return Err(LeafError::Loop);
         }
-        let is_valid = std::str::from_utf8(&subject).is_ok_and(subject::is_valid);
+        // Subjects are stored by their words: a longer one than a client may have would cost too much.
+        let bytes = subject.len() + queue.len();
+        let is_valid = bytes <= SUBJECT_BYTES_MAX
+            && std::str::from_utf8(&subject).is_ok_and(subject::is_valid);
         let key = (subject.clone(), queue.clone());
         if !is_valid || is_local(&subject) || self.listened.contains_key(&key) {
             return Ok(());
         }
-        if self.listened.len() >= SUBJECTS_MAX {
+        self.listened_bytes += bytes;
+        if self.listened.len() >= SUBJECTS_MAX || self.listened_bytes > LISTENED_BYTES_MAX {
             return Err(LeafError::Unsupported("more subjects than a peer may listen to"));
         }
         let name = if self.peer.is_dialed { OF_HUB } else { OF_LEAF };
@@ -226,13 +237,14 @@ impl Session {
     fn message(&mut self, message: LeafMessage) {
         let LeafMessage { subject: to, reply, queues, headers, payload } = message;
         let mut sent = Message { subject: to.clone(), reply, headers, payload };
-        if sent.reply.starts_with(ACKNOWLEDGEMENT)
-            && let Some(at) = memchr::memrchr(b'@', &sent.reply)
-        {
+        if let Some(at) = acknowledgement_end(&sent.reply) {
             sent.subject = sent.reply.slice(at + 1..);
             sent.reply.truncate(at);
         }
-        let is_literal = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(subject::is_literal);
+        let is_literal = |bytes: &[u8]| {
+            bytes.len() <= SUBJECT_BYTES_MAX
+                && std::str::from_utf8(bytes).is_ok_and(subject::is_literal)
+        };
         if !is_literal(&to) || !is_literal(&sent.subject) || is_local(&to) {
             return;
         }

@@ -131,7 +131,7 @@ impl Link {
     pub fn reason(&self) -> Option<Close> {
         *lock(&self.reason)
     }
-    /// Queues bytes that are no delivery and has them sent.
+    /// Queues bytes and has them sent. A receiver that does not take them is slow, whatever they are.
     pub fn send(&self, bytes: &[u8]) {
         if trace::is_on() {
             trace::sent(self, bytes);
@@ -142,8 +142,10 @@ impl Link {
         }
         out.bytes.push(bytes);
         out.is_woken = true;
+        let pending = out.bytes.len() + out.in_flight;
         drop(out);
         self.wakeup.notify_one();
+        self.bound(pending, bytes.len());
     }
     /// Ends the connection: nothing more is taken, and what waits is still written if that goes quickly.
     pub fn close(&self, reason: Close) {
@@ -223,11 +225,16 @@ impl Link {
         if trace::is_on() {
             trace::delivered(self, subscription, message);
         }
-        if pending > self.pending_bytes_max && pending > bytes {
-            self.close(Close::SlowPending);
-        }
+        self.bound(pending, bytes);
         let is_congested = pending > self.pending_bytes_max / 4 * 3;
         Receipt { is_taken: true, needs_wake, is_exhausted, is_congested }
+    }
+
+    /// Closes the connection where more waits than may; one piece alone always may.
+    fn bound(&self, pending: usize, newest: usize) {
+        if pending > self.pending_bytes_max && pending > newest {
+            self.close(Close::SlowPending);
+        }
     }
 
     /// How many subscriptions it has.
@@ -277,5 +284,19 @@ impl Sink for Link {
 
     fn retire(&self, subscription: &Subscription) {
         self.remove_subscription(&subscription.sid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_nobody_takes_are_bounded_too() {
+        let link = Link::new(1, SocketAddr::from(([127, 0, 0, 1], 1)), 100);
+        link.send(&[b'x'; 200]);
+        assert_eq!(link.reason(), None, "one piece may be larger");
+        link.send(b"PONG\r\n");
+        assert_eq!((link.reason(), link.pending_bytes()), (Some(Close::SlowPending), 0));
     }
 }

@@ -7,10 +7,12 @@
 use super::{Limits, ProtocolError};
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The most words of one line.
-const WORDS_MAX: usize = 64;
 /// The most digits of a size.
 const SIZE_DIGITS_MAX: usize = 9;
+
+/// How the reply of a delivered message begins, and the dots that it has.
+const ACKNOWLEDGEMENT: &[u8] = b"$JS.ACK.";
+const ACKNOWLEDGEMENT_DOTS: usize = 8;
 
 /// One operation of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,14 +95,13 @@ pub fn parse(input: &mut BytesMut, limits: Limits) -> Result<Option<LeafOperatio
     Ok(Some(operation))
 }
 
-fn words(line: &[u8]) -> Result<Vec<&[u8]>, ProtocolError> {
-    let words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
-    let words: Vec<&[u8]> = words.take(WORDS_MAX + 1).collect();
-    if words.len() > WORDS_MAX { Err(ProtocolError::Malformed) } else { Ok(words) }
+fn words(line: &[u8]) -> Vec<&[u8]> {
+    let words = line.split(|byte| matches!(byte, b' ' | b'\t'));
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 fn interest(rest: &Bytes, is_there: bool) -> Result<LeafOperation, ProtocolError> {
-    let words = words(rest)?;
+    let words = words(rest);
     let copy = |word: &[u8]| rest.slice_ref(word);
     let (subject, queue) = match words.as_slice() {
         [subject] => (copy(subject), Bytes::new()),
@@ -123,7 +124,7 @@ struct Sizes {
 
 impl Sizes {
     fn read(rest: &[u8], has_headers: bool, limits: Limits) -> Result<Self, ProtocolError> {
-        let words = words(rest)?;
+        let words = words(rest);
         let sizes = if has_headers { 2 } else { 1 };
         let split = words.len().checked_sub(sizes).ok_or(ProtocolError::Malformed)?;
         let (names, sizes) = words.split_at_checked(split).ok_or(ProtocolError::Malformed)?;
@@ -182,6 +183,17 @@ fn size(digits: &[u8]) -> Option<usize> {
     let is_number = (1..=SIZE_DIGITS_MAX).contains(&digits.len());
     let is_number = is_number && digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
+}
+
+/// The place of the `@` in the reply of a delivered message, behind which its subject stands; none in other replies. Names
+/// may hold one too: it is the first behind the words of an acknowledgement, as in nats-server.
+pub fn acknowledgement_end(reply: &[u8]) -> Option<usize> {
+    let reply = reply.strip_prefix(ACKNOWLEDGEMENT).map(|_| reply)?;
+    let mut dots = 0;
+    reply.iter().position(|byte| {
+        dots += usize::from(*byte == b'.');
+        *byte == b'@' && dots >= ACKNOWLEDGEMENT_DOTS
+    })
 }
 
 /// Appends a message; `queues` are the groups of which one member is to receive it.
@@ -274,6 +286,22 @@ mod tests {
                 _ => LeafOperation::Subscribe { subject, queue },
             };
             assert_eq!(parse(&mut bytes, LIMITS), Ok(Some(expected)));
+        }
+    }
+
+    #[test]
+    fn replies_of_deliveries_end_at_the_first_at_behind_their_words() {
+        for (reply, subject) in [
+            ("$JS.ACK.S.C.1.5.3.1000.9@a.b", Some("a.b")),
+            ("$JS.ACK.S.C.1.5.3.1000.9@a@b.c@d", Some("a@b.c@d")),
+            ("$JS.ACK.S@T.C@D.1.5.3.1000.9@a", Some("a")),
+            ("$JS.ACK.hub.hash.S.C.1.5.3.1000.9.x@a", Some("a")),
+            ("$JS.ACK.q@other.secret", None),
+            ("$JS.ACK.S.C.1.5.3.1000.9", None),
+            ("_INBOX.a.b.c.d.e.f.g.h@i", None),
+        ] {
+            let end = acknowledgement_end(reply.as_bytes());
+            assert_eq!(end.map(|end| &reply[end + 1..]), subject, "{reply}");
         }
     }
 

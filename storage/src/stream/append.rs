@@ -143,6 +143,13 @@ impl Core {
         let contents = &self.contents;
         if let Some(subject) = &message.purge {
             let mut ranges = self.live_of(subject);
+            if let Some(fires) = message.fires {
+                // What came under its subject meanwhile is another message, and perhaps acknowledged.
+                ranges.retain(|(first, _)| *first <= fires.sequence);
+                for (_, last) in &mut ranges {
+                    *last = fires.sequence.min(*last);
+                }
+            }
             if message.rollup.is_some() {
                 let plain = NewMessage { purge: None, ..message.clone() };
                 ranges.extend(self.rolled_up(&plain, sequence));

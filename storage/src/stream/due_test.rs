@@ -62,3 +62,25 @@ fn what_is_due_is_done_once_and_outlives_restarts() {
     assert!(matches!(stream.get(1), Err(Error::MessageNotFound(1))));
     assert!(stream.get(2).is_ok() && stream.get(4).is_ok());
 }
+
+/// What is published under a schedule's subject before it comes for the last time stays: it is acknowledged.
+#[test]
+fn the_last_time_takes_away_no_more_than_what_was_due() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let stream = now(volume.create_stream(StreamConfig {
+        name: "s".into(),
+        allow_rollup: true,
+        ..StreamConfig::default()
+    }));
+    let stream = stream.unwrap();
+    now(stream.append(message("s.once", b"before"))).unwrap();
+    now(stream.append(NewMessage { rollup: None, ..at("s.once", 50) })).unwrap();
+    now(stream.append(message("s.once", b"after"))).unwrap();
+    now(stream.append(fired(2, None))).unwrap();
+    drop((stream, volume));
+    let volume = open(&disk.restart(3), &clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    assert!(stream.get(1).is_err() && stream.get(2).is_err());
+    assert_eq!(stream.get(3).unwrap().payload, b"after"[..]);
+}

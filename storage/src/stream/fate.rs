@@ -29,10 +29,10 @@ impl Fate {
             Lifetime::For(lifetime) => {
                 let lifetime = i64::try_from(lifetime.as_nanos()).unwrap_or(i64::MAX);
                 // The ends of the range mean something else.
-                time.0.saturating_add(lifetime).clamp(i64::MIN + 1, i64::MAX)
+                time.0.saturating_add(lifetime).clamp(i64::MIN + 1, i64::MAX - 1)
             }
         };
-        let due = message.due.map_or(i64::MIN, |due| due.0);
+        let due = message.due.map_or(i64::MIN, |due| due.0.max(i64::MIN + 1));
         Self { expires, is_marker: message.is_marker, due }
     }
 

@@ -99,6 +99,8 @@ impl Stream {
                 let expiry = core.next_expiry().map_or(i64::MAX, |time| time.0);
                 self.next_expiry.store(expiry, Ordering::Relaxed);
             }
+            // The next look tries again.
+            Err(Error::Busy) => {}
             Err(_) => self.next_expiry.store(i64::MAX, Ordering::Relaxed),
         }
         self.finish(core, None);

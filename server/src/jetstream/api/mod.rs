@@ -50,7 +50,7 @@ const PREFIX: &str = "$JS.API.";
 pub(crate) const LEVEL_HEADER: &str = "Nats-Required-Api-Level";
 
 /// The header in which a copying server says which creation of a stream it knows, and is told which it is.
-pub(super) const IDENTITY_HEADER: &str = "Nats-Stream-Identity";
+pub(in crate::jetstream) const IDENTITY_HEADER: &str = "Nats-Stream-Identity";
 
 /// A request on its way to its handler.
 pub(super) struct Request<'a> {

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 const INCREMENT: &str = "Nats-Incr";
 /// The header that keeps what came from where.
 const SOURCES: &str = "Nats-Counter-Sources";
+const SOURCES_LINE: &[u8] = b"Nats-Counter-Sources:";
 /// Largest headers and payload of a stored counter together: what a message may have by default.
 const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// Largest headers of a stored counter.
@@ -68,8 +69,12 @@ fn add(last: Option<&Last>, message: &mut NewMessage) -> Result<(), ApiError> {
     }
     total = total.plus(&increment);
     message.payload = Bytes::from(format!("{{\"val\":\"{total}\"}}"));
-    if !sources.is_empty() {
-        message.headers = headers::set(&message.headers, SOURCES, &json(&sources));
+    // What a publisher or another counter says of sources counts for nothing here.
+    let known = (!sources.is_empty()).then(|| json(&sources));
+    let is_sources = |line: &[u8]| line.starts_with(SOURCES_LINE);
+    if known.is_some() || headers::value(&message.headers, SOURCES).is_some() {
+        let known = known.as_deref().map(|known| (SOURCES, known));
+        message.headers = headers::rewrite(&message.headers, is_sources, known);
     }
     let bytes = message.headers.len() + message.payload.len();
     if bytes > CONTENT_BYTES_MAX {
@@ -178,5 +183,25 @@ mod tests {
         let known = r#"{"X":{"b.1":"-1"},"Y":{"b.1":"100"}}"#;
         assert!(headers.contains(known), "{headers}");
         assert_eq!(apply(&mut last, &from("X"), "5"), Err(10172));
+    }
+
+    #[test]
+    fn a_publisher_says_nothing_of_sources() {
+        for said in ["x", r#"{"X":{"b.1":"999"}}"#] {
+            let mut last = None;
+            let block = format!("Nats-Incr: 1\r\nNats-Counter-Sources: {said}\r\n");
+            let (headers, _) = apply(&mut last, &block, "").unwrap();
+            assert!(!headers.contains(SOURCES), "{headers}");
+            let (_, payload) = apply(&mut last, "Nats-Incr: 1\r\n", "").unwrap();
+            assert_eq!(payload, r#"{"val":"2"}"#);
+            let from = "Nats-Incr: 7\r\nNats-Stream-Source: X 1 > > b.1 id\r\n";
+            let (headers, payload) = apply(&mut last, from, r#"{"val":"10"}"#).unwrap();
+            assert_eq!(payload, r#"{"val":"12"}"#);
+            let (again, _) = apply(&mut last, &format!("{block}"), "").unwrap();
+            let known = |headers: &str| {
+                headers.lines().find(|line| line.starts_with(SOURCES)).map(str::to_owned)
+            };
+            assert_eq!(known(&again), known(&headers));
+        }
     }
 }

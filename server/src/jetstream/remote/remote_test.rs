@@ -58,6 +58,29 @@ async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
     server.shutdown().await;
 }
 
+/// A stream that is deleted and created again after it was asked what it is, is not taken for the first.
+#[tokio::test]
+async fn another_creation_is_not_read_as_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
+    options.storage.store_dir = Some(directory.path().into());
+    options.jetstream_mut().domain = "d".into();
+    let server = Server::start(options).await.unwrap();
+    let account = server.shared().accounts.global.clone();
+    let api = Api::new(account.clone(), "$JS.d.API");
+    let config = json!({"name": "A", "subjects": ["o.*"]});
+    api.ask("STREAM.CREATE.A", &config).await.unwrap();
+    let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.d.API"), true);
+    let mut session = origin.open().await.unwrap();
+    api.ask("STREAM.DELETE.A", &Value::Null).await.unwrap();
+    api.ask("STREAM.CREATE.A", &config).await.unwrap();
+    let error = session.start(Start::Sequence(1), Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("identity does not match"), "{error}");
+    let mut session = origin.open().await.unwrap();
+    session.start(Start::Sequence(1), Vec::new()).await.unwrap();
+    server.shutdown().await;
+}
+
 /// An API that makes a consumer, which then sends what the test wants.
 #[derive(Default)]
 struct Fake {

@@ -41,6 +41,15 @@ impl Api {
     }
     /// Asks, and gives what is answered.
     pub(super) async fn ask(&self, path: &str, body: &Value) -> Result<Value> {
+        self.ask_with(path, body, Bytes::new()).await.map(|(answer, _)| answer)
+    }
+    /// As `ask`, with headers; gives those of the answer too.
+    pub(super) async fn ask_with(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: Bytes,
+    ) -> Result<(Value, Bytes)> {
         let unreachable = |reason: &str| {
             let text = format!("{}.{path}: {reason}", self.prefix);
             Err(Error::OriginUnreachable(text))
@@ -49,7 +58,7 @@ impl Api {
         let reply = format!("_INBOX.{}", nuid::next());
         let handler = Arc::new(Answer(Mutex::new(Some(sender))));
         let _subscription = self.account.subscribe(&reply, handler);
-        if self.tell(path, body, &reply) == 0 {
+        if self.send(path, body, &reply, headers) == 0 {
             return unreachable("nobody listens; is the link to the other server up?");
         }
         let Ok(Ok(answer)) = tokio::time::timeout(ANSWER_TIMEOUT, receiver).await else {
@@ -58,7 +67,8 @@ impl Api {
         if headers::status(&answer.headers).is_some() {
             return unreachable("nobody listens there");
         }
-        let answer: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+        let (answer, told): (Value, _) =
+            (serde_json::from_slice(&answer.payload).unwrap_or_default(), answer.headers);
         let number = answer.pointer("/error/err_code").and_then(Value::as_u64);
         if number == Some(STREAM_NOT_FOUND) {
             let name = path.split('.').nth(2).unwrap_or_default();
@@ -66,18 +76,22 @@ impl Api {
         }
         match answer.pointer("/error/description").and_then(Value::as_str) {
             Some(text) => unreachable(text),
-            None if answer.is_object() && answer.get("error").is_none() => Ok(answer),
+            None if answer.is_object() && answer.get("error").is_none() => Ok((answer, told)),
             None => unreachable("the answer cannot be read"),
         }
     }
-    /// Sends a request; gives how many took it. An empty reply is for no answer.
-    pub(super) fn tell(&self, path: &str, body: &Value, reply: &str) -> usize {
+    /// Sends a request that needs no answer.
+    pub(super) fn tell(&self, path: &str, body: &Value) {
+        self.send(path, body, "", Bytes::new());
+    }
+    /// Sends a request; gives how many took it.
+    fn send(&self, path: &str, body: &Value, reply: &str, headers: Bytes) -> usize {
         let payload = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         self.account.send(&Message {
             subject: format!("{}.{path}", self.prefix).into(),
             reply: reply.to_owned().into(),
+            headers,
             payload,
-            ..Message::default()
         })
     }
     /// Answers a question of the consumer.

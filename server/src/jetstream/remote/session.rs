@@ -6,6 +6,7 @@
 use super::delivery::Delivery;
 use super::inbox::{Inbox, Next};
 use super::request::Api;
+use crate::jetstream::api::IDENTITY_HEADER;
 use crate::jetstream::text_time;
 use crate::protocol::headers;
 use crate::routing::InternalSubscription;
@@ -46,7 +47,7 @@ impl Drop for RemoteSession {
         if self.subscription.take().is_some() {
             // It would go by itself after a while.
             let path = format!("CONSUMER.DELETE.{}.{}", self.name, self.consumer);
-            self.api.tell(&path, &Value::Null, "");
+            self.api.tell(&path, &Value::Null);
         }
     }
 }
@@ -96,7 +97,14 @@ impl RemoteSession {
         };
         let config = self.config([begin, wanted]);
         let body = json!({"stream_name": self.name, "config": config});
-        let made = self.api.ask(&path, &body).await?;
+        // The stream may have been deleted and created again since it was asked what it is.
+        let identity = self.facts.identity.hash.clone();
+        let wanted = headers::block("", &[(IDENTITY_HEADER, &identity)]);
+        let (made, told) = self.api.ask_with(&path, &body, wanted).await?;
+        let is_other = |told: &[u8]| told != identity.as_bytes();
+        if headers::get(&told, IDENTITY_HEADER).is_some_and(is_other) {
+            return Err(self.lost("the stream was created again"));
+        }
         if let Some(name) = made.get("name").and_then(Value::as_str) {
             name.clone_into(&mut self.consumer);
         }

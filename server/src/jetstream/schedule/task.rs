@@ -22,17 +22,19 @@ pub(in crate::jetstream) async fn run(stream: Weak<Stream>) {
         let Some(held) = stream.upgrade() else { return };
         let mut changes = held.changes();
         changes.mark_unchanged();
-        if matches!(held.failure(), Some(Error::Closed)) {
-            return;
-        }
-        let next = held.next_due();
+        // A stream that takes nothing publishes nothing, until it is taken up again.
+        let next = match held.failure() {
+            Some(Error::Closed) => return,
+            Some(_) => None,
+            None => held.next_due(),
+        };
         drop(held);
         let now = Timestamp::now().0;
-        let left = next.map_or(u64::MAX, |next| u64::try_from(next.0 - now).unwrap_or(0));
-        if left > 0 {
+        let left = left(next, now);
+        if !left.is_zero() {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(Duration::from_nanos(left).min(PAUSE_MAX)) => {}
+                () = tokio::time::sleep(left.min(PAUSE_MAX)) => {}
             }
             continue;
         }
@@ -43,11 +45,18 @@ pub(in crate::jetstream) async fn run(stream: Weak<Stream>) {
     }
 }
 
+/// How long it is until the next schedule is due, however long ago that was.
+fn left(next: Option<Timestamp>, now: i64) -> Duration {
+    let left = next.map_or(i64::MAX, |next| next.0.saturating_sub(now));
+    Duration::from_nanos(u64::try_from(left).unwrap_or(0))
+}
+
 /// Stores what the schedules publish that are due, all of them at once and in order.
 async fn fire(stream: &Arc<Stream>, now: Timestamp) {
     let least = lifetime_seconds_min(&stream.config());
     let mut appends = Vec::new();
     for (sequence, due) in stream.due(now, DUE_MAX) {
+        // One that is gone or damaged is not due any more.
         let Ok(schedule) = stream.get(sequence) else { continue };
         let last_of = |subject: &str| stream.last_by_subject(subject).ok().flatten();
         // Something else was published under its subject, other than by a schedule: that ends it.
@@ -74,5 +83,20 @@ async fn fire_one(stream: &Stream, sequence: u64, made: Option<NewMessage>) {
     }
     if let Err(error) = stream.set_due(sequence, None).await {
         tracing::debug!(sequence, %error, "a schedule that is over stays due");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_due_long_ago_is_due() {
+        let now = 1_795_694_400_000_000_000;
+        for (next, expected) in [(now + 5, 5), (now, 0), (now - 5, 0), (i64::MIN + 1, 0)] {
+            let left = left(Some(Timestamp(next)), now);
+            assert_eq!(left, Duration::from_nanos(expected), "{next}");
+        }
+        assert!(left(None, now) > PAUSE_MAX && left(Some(Timestamp(i64::MAX)), now) > PAUSE_MAX);
     }
 }
