@@ -219,7 +219,13 @@ async fn add(
     config.name.clone_from(&name);
     stays(&mut config);
     let failed = |error| ApiError::of_storage(&error, STORE_FAILED);
-    let (state, chosen_through) = match known.filter(|state| state.delivered.sequence > 0) {
+    // An archive holds no messages that were chosen at creation, and nothing behind its last one.
+    let chooses = matches!(
+        config.deliver_policy,
+        DeliverPolicy::LastPerSubject | DeliverPolicy::ByStartSequence
+    );
+    let is_begun = |state: &State| state.delivered.delivery > 0 || !chooses;
+    let (state, chosen_through) = match known.filter(is_begun) {
         Some(state) => (timed(state, &config), 0),
         None => start(&config, &entry.stream, stream.max_msgs_per_subject).map_err(failed)?,
     };

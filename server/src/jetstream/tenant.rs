@@ -25,6 +25,8 @@ pub(crate) struct Tenant {
     pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
     /// Snapshots and restores under way.
     pub(crate) backups: Arc<backup::Slots>,
+    /// What of it is being restored.
+    pub(crate) staged: backup::Staged,
     /// Requests answered.
     pub(crate) requests: AtomicU64,
     /// Requests answered with an error.
@@ -60,6 +62,7 @@ impl Tenant {
             context,
             changing: Arc::default(),
             backups: Arc::default(),
+            staged: backup::Staged::default(),
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             streams: RwLock::default(),

@@ -5,7 +5,7 @@
 use crate::client::Message;
 use crate::run::check;
 use crate::script::Script;
-use crate::side::{self, ANSWER, End, Side};
+use crate::side::{self, ANSWER, End, Settings, Side};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,11 +67,7 @@ impl Place {
         Self { side: Side::start(program) }
     }
     fn request(&mut self, subject: &str, body: &Value) -> Value {
-        let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let subject = format!("$JS.API.{subject}");
-        let message = Message { subject, payload, ..Message::default() };
-        let reply = self.side.client.request(message, ANSWER).expect("an answer");
-        serde_json::from_slice(&reply.payload).unwrap()
+        self.side.request(subject, body)
     }
     fn succeeds(&mut self, subject: &str, body: &Value) -> Value {
         let reply = self.request(subject, body);
@@ -147,6 +143,11 @@ impl Place {
             let name = config["name"].as_str().unwrap().to_owned();
             self.succeeds(&format!("STREAM.CREATE.{name}"), &config);
         }
+        // It begins where the stream does, however much comes before it first delivers.
+        let early =
+            json!({"durable_name": "EARLY", "ack_policy": "explicit", "deliver_policy": "new"});
+        let early = json!({"stream_name": "A", "config": early});
+        self.succeeds("CONSUMER.DURABLE.CREATE.A.EARLY", &early);
         for number in 0..300_u32 {
             let text = random(number, usize::try_from(number * number / 3).unwrap());
             self.publish(&format!("a.{}", number % 7), b"NATS/1.0\r\nK: v\r\n\r\n", text);
@@ -157,13 +158,21 @@ impl Place {
             self.publish("t", b"NATS/1.0\r\nNats-TTL: 1h\r\n\r\n", b"for an hour".to_vec());
             self.publish(&format!("w.{number}"), b"", b"work".to_vec());
         }
-        for seq in [1, 2, 50, 51, 52, 300] {
+        for seq in [3, 4, 50, 51, 52, 300] {
             self.succeeds("STREAM.MSG.DELETE.A", &json!({"seq": seq}));
         }
         self.succeeds("STREAM.PURGE.P", &Value::Null);
         for (stream, config) in [
             ("A", json!({"durable_name": "C", "ack_policy": "explicit", "filter_subject": "a.3"})),
             ("A", json!({"durable_name": "N", "ack_policy": "none", "deliver_policy": "new"})),
+            (
+                "A",
+                json!({"durable_name": "S", "deliver_policy": "by_start_sequence", "opt_start_seq": 200}),
+            ),
+            (
+                "A",
+                json!({"durable_name": "L", "deliver_policy": "last_per_subject", "filter_subject": "a.*"}),
+            ),
             ("W", json!({"durable_name": "C", "ack_policy": "explicit"})),
         ] {
             let subject = format!(
@@ -411,6 +420,65 @@ fn what_is_over_is_not_restored() {
         assert!(started.elapsed() < Duration::from_secs(10), "{info}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A schedule is one where it is restored too, and a key that was purged is gone after its time.
+#[test]
+fn schedules_and_markers_are_restored() {
+    let mut place = Place::start(side::headwater());
+    let schedules = json!({"name": "A", "subjects": ["a.>"], "allow_msg_schedules": true, "allow_rollup_hdrs": true});
+    let marked = json!({"name": "K", "subjects": ["k.>"], "max_age": 2_000_000_000_u64, "allow_rollup_hdrs": true,
+        "allow_msg_ttl": true, "subject_delete_marker_ttl": 1_000_000_000});
+    let headers = b"NATS/1.0\r\nNats-Schedule: @every 1s\r\nNats-Schedule-Target: a.to\r\n\r\n";
+    place.succeeds("STREAM.CREATE.A", &schedules);
+    place.succeeds("STREAM.CREATE.K", &marked);
+    place.publish("a.s", headers, b"text".to_vec());
+    place.publish("k.1", b"NATS/1.0\r\nKV-Operation: PURGE\r\n\r\n", Vec::new());
+    place.publish("k.2", b"", b"value".to_vec());
+    for config in [&schedules, &marked] {
+        let name = config["name"].as_str().unwrap();
+        let archive = place.snapshot(name);
+        place.succeeds(&format!("STREAM.DELETE.{name}"), &Value::Null);
+        place.restore(config, &archive);
+    }
+    let started = Instant::now();
+    let mut wait = |subject: &str, body: Value, done: &dyn Fn(&Value) -> bool| loop {
+        let reply = place.request(subject, &body);
+        if done(&reply) {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(15), "{subject}: {reply}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let last = json!({"last_by_subj": "a.to"});
+    wait("STREAM.MSG.GET.A", last, &|reply| reply["message"]["seq"].as_u64() > Some(2));
+    // Nothing comes for the marker; what is put for the value goes too.
+    wait("STREAM.INFO.K", Value::Null, &|info| {
+        (&info["state"]["messages"], &info["state"]["last_seq"]) == (&json!(0), &json!(3))
+    });
+}
+
+/// Restores that are under way at one time share what their account may hold.
+#[test]
+fn restores_share_the_room_of_their_account() {
+    let settings = Settings { max_file: "2MB", ..Settings::default() };
+    let (mut other, archive, config) = archived();
+    let mut place = Place { side: Side::start_with(side::headwater(), settings) };
+    let first = place.begin(&config);
+    let (begin, rest) = archive.split_at(archive.len() - 100_000);
+    assert_eq!(place.send(&first, begin), None);
+    let second = json!({"name": "B", "subjects": ["b.>"]});
+    let refused = place.restore(&second, &archive);
+    assert_eq!(refused["error"]["err_code"], 10047, "{refused}");
+    assert_eq!(place.send(&first, rest), None);
+    let message = Message { subject: first, ..Message::default() };
+    let answer = place.side.client.request(message, ANSWER).expect("an answer");
+    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!(answer["state"]["messages"], 60, "{answer}");
+    place.succeeds("STREAM.DELETE.A", &Value::Null);
+    place.restore(&second, &archive);
+    place.succeeds("STREAM.INFO.B", &Value::Null);
+    other.is_gone();
 }
 
 /// An archive that no longer comes is given up.

@@ -33,7 +33,10 @@ impl Pair {
             if is_origin_hub { (accepts, dials) } else { (dials, accepts) };
         let start = |program: &Path, name, more| {
             let jetstream = format!(", domain: {name}");
-            Side::start_with(program.into(), Settings { name, jetstream, more })
+            Side::start_with(
+                program.into(),
+                Settings { name, jetstream, more, ..Settings::default() },
+            )
         };
         let origin = start(origin, "origin", of_origin);
         let copier = start(copier, "copier", of_copier);

@@ -3,6 +3,7 @@
 //! Not here: what is asked of it (`run`).
 
 use crate::client::{Client, Message};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub(crate) enum End {
 pub(crate) struct Settings {
     /// The server's name.
     pub(crate) name: &'static str,
+    /// What its streams may hold in files.
+    pub(crate) max_file: &'static str,
     /// More keys of the block `jetstream`.
     pub(crate) jetstream: String,
     /// More keys.
@@ -65,7 +68,7 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { name: "peer", jetstream: String::new(), more: String::new() }
+        Self { name: "peer", max_file: "10GB", jetstream: String::new(), more: String::new() }
     }
 }
 
@@ -120,6 +123,14 @@ impl Side {
         self.child = spawn(&self.program, self.directory.path(), &self.settings);
         self.client = connect(&self.directory, self.child.id(), self.settings.name);
     }
+    /// Asks the JetStream API, and gives what is answered.
+    pub(crate) fn request(&mut self, subject: &str, body: &Value) -> Value {
+        let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let subject = format!("$JS.API.{subject}");
+        let message = Message { subject, payload, ..Message::default() };
+        let reply = self.client.request(message, ANSWER).expect("an answer");
+        serde_json::from_slice(&reply.payload).unwrap()
+    }
     /// What runs.
     pub(crate) fn program(&self) -> &Path {
         &self.program
@@ -136,10 +147,10 @@ impl Side {
 
 fn spawn(program: &Path, directory: &Path, settings: &Settings) -> Child {
     let place = directory.display();
-    let Settings { name, jetstream, more } = settings;
+    let Settings { name, max_file, jetstream, more } = settings;
     let text = format!(
         "server_name: {name}\nlisten: '127.0.0.1:-1'\nports_file_dir: '{place}'\n{more}\n\
-         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: 10GB {jetstream} }}\n"
+         jetstream {{ store_dir: '{place}/store', max_mem: 1GB, max_file: {max_file} {jetstream} }}\n"
     );
     std::fs::write(directory.join("peer.conf"), text).unwrap();
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log"));
@@ -155,8 +166,7 @@ fn address(directory: &Path, pid: u32) -> Option<String> {
     let ending = format!("_{pid}.ports");
     let mut files = std::fs::read_dir(directory).unwrap().flatten();
     let file = files.find(|file| file.file_name().to_string_lossy().ends_with(&ending))?;
-    let ports: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
+    let ports: Value = serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
     Some(ports["nats"][0].as_str()?.strip_prefix("nats://")?.to_owned())
 }
 

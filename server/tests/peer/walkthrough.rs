@@ -2,8 +2,7 @@
 //! streams gathered in an archive that is mirrored for reports, before and after the server is killed.
 //! Not here: comparing with nats-server (the scripts).
 
-use crate::client::Message;
-use crate::side::{self, ANSWER, End, Side};
+use crate::side::{self, End, Side};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,11 +31,7 @@ impl Terminal {
         text + &errors
     }
     fn request(&mut self, subject: &str, body: &Value) -> Value {
-        let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let subject = format!("$JS.API.{subject}");
-        let message = Message { subject, payload, ..Message::default() };
-        let reply = self.side.client.request(message, ANSWER).expect("an answer");
-        serde_json::from_slice(&reply.payload).unwrap()
+        self.side.request(subject, body)
     }
     /// Waits until a stream holds so many messages and its copies have nothing left to take.
     fn holds(&mut self, stream: &str, messages: u64) {

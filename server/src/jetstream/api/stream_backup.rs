@@ -33,7 +33,7 @@ pub(super) fn snapshot(request: &Request<'_>) -> Reply {
     }
     let tenant = request.tenant.clone();
     let slot = tenant.backups.take().ok_or(errors::TOO_MANY_REQUESTS)?;
-    let snapshot = Snapshot::new(&tenant.account, &entry, asked, slot);
+    let snapshot = Snapshot::new(&tenant.account, &entry, asked, slot)?;
     let config = entry.config();
     let reply = object(json!({"config": config_json(&*config, false), "state": snapshot.state}));
     let origin = request.origin.clone();

@@ -5,15 +5,17 @@
 //! removes, with what was stored of its consumers.
 //! Not here: bytes (`archive`), who sends them (`restore`).
 
+use super::CONSUMER_BYTES_MAX;
 use super::archive::{CONSUMERS, Item, STATE};
 use super::consumer::{self, Archived};
-use crate::jetstream::config::{ConfigRequest, Storage, StreamConfig};
+use super::room::Room;
+use crate::jetstream::config::{ConfigRequest, StreamConfig};
 use crate::jetstream::consumer::ledger::Ledger;
 use crate::jetstream::entry::Entry;
 use crate::jetstream::errors::{self, ApiError};
 use crate::jetstream::tenant::Tenant;
-use crate::jetstream::{consumers, copies, lifecycle};
-use headwater_replication::time_to_live::TimeToLive;
+use crate::jetstream::{consumers, copies, lifecycle, schedule};
+use headwater_replication::time_to_live::{self, TimeToLive};
 use headwater_storage::limits::FRAME_BYTES_TARGET;
 use headwater_storage::stream::{
     Batch, Item as Change, Limits, Step, StreamConfig as EngineConfig,
@@ -25,8 +27,6 @@ use std::time::Duration;
 
 /// What stands in the place of its configuration until a stream is whole.
 const STAGED: &[u8] = b"being restored";
-/// Bytes of consumers that one archive may hold.
-const CONSUMER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Error code of a restore that failed.
 const RESTORE_FAILED: u16 = 10062;
 
@@ -91,8 +91,7 @@ pub(super) struct Install {
     stream: Option<Arc<Stream>>,
     consumers: Vec<Archived>,
     consumer_bytes: usize,
-    /// Bytes that the account may still hold.
-    room: u64,
+    room: Room,
     /// Sequence of the last message that was taken.
     last_sequence: u64,
     steps: Vec<Step>,
@@ -102,6 +101,7 @@ pub(super) struct Install {
 impl Install {
     /// A stream with a checked configuration, of which nothing is there yet.
     pub(super) fn new(tenant: Arc<Tenant>, request: ConfigRequest, config: StreamConfig) -> Self {
+        let room = Room::new(&tenant, config.storage);
         Self {
             tenant,
             request,
@@ -111,7 +111,7 @@ impl Install {
             stream: None,
             consumers: Vec::new(),
             consumer_bytes: 0,
-            room: 0,
+            room,
             last_sequence: 0,
             steps: Vec::new(),
             step_bytes: 0,
@@ -141,15 +141,7 @@ impl Install {
         }
         let figures: Figures = serde_json::from_slice(&item.payload)
             .map_err(|error| failed(format_args!("error in state.json: {error}")))?;
-        let usage = self.tenant.usage();
-        let (bound, used) = match self.config.storage {
-            Storage::Memory => (self.tenant.context.bounds.memory, usage.memory),
-            Storage::File => (self.tenant.context.bounds.file, usage.file),
-        };
-        self.room = bound.saturating_sub(used);
-        if figures.bytes > self.room {
-            return Err(self.exceeded());
-        }
+        self.room.grow(figures.bytes)?;
         self.stage = match figures.consumer_count {
             0 => Stage::Messages,
             count if count <= consumers::CONSUMERS_MAX => Stage::Consumers(count),
@@ -174,12 +166,6 @@ impl Install {
         self.figures = figures;
         // What lies before the first message is over also where no message is left.
         self.skip(figures.first_seq.saturating_sub(1)).await
-    }
-    fn exceeded(&self) -> ApiError {
-        match self.config.storage {
-            Storage::Memory => errors::MEMORY_RESOURCES_EXCEEDED,
-            Storage::File => errors::STORAGE_RESOURCES_EXCEEDED,
-        }
     }
     fn take_consumer(&mut self, item: &Item, left: usize) -> Result<(), ApiError> {
         let name = String::from_utf8_lossy(&item.name);
@@ -221,11 +207,18 @@ impl Install {
         self.last_sequence = sequence;
         self.step_bytes += item.bytes();
         let lifetime = TimeToLive::of(&item.headers).lifetime();
+        let has_markers = self.config.subject_delete_marker_ttl > 0;
+        let due = match self.config.allow_msg_schedules {
+            true => schedule::due_since(&item.headers, Timestamp(item.time)),
+            false => None,
+        };
         let message = NewMessage {
             subject: item.name,
+            is_marker: has_markers && time_to_live::is_delete_marker(&item.headers),
             headers: item.headers,
             payload: item.payload,
             lifetime,
+            due,
             ..NewMessage::default()
         };
         let copy = Change::Copy { sequence, time: Timestamp(item.time), message };
@@ -238,7 +231,7 @@ impl Install {
         let steps = std::mem::take(&mut self.steps);
         self.apply(steps).await?;
         let bytes = self.stream.as_ref().map_or(0, |stream| stream.state().bytes);
-        if bytes > self.room { Err(self.exceeded()) } else { Ok(()) }
+        self.room.grow(bytes)
     }
     async fn skip(&self, through: u64) -> Result<(), ApiError> {
         if through == 0 {
@@ -260,6 +253,10 @@ impl Install {
         let (true, Some(stream)) = (self.is_whole(), self.stream.clone()) else {
             return Err(failed("backup was truncated"));
         };
+        // With a sync interval it may not be on disk yet: a crash is to show all of it or nothing.
+        let volume = self.tenant.context.volume.clone();
+        let synced = tokio::task::spawn_blocking(move || volume.checkpoint()).await;
+        synced.map_err(failed)?.map_err(failed)?;
         let (tenant, name) = (self.tenant.clone(), self.config.name.clone());
         let _changing = tenant.changing.lock().await;
         if !tenant.is_serving() {

@@ -10,16 +10,20 @@ mod archive;
 mod consumer;
 mod install;
 mod restore;
+mod room;
 mod s2;
 mod snapshot;
 
 pub(crate) use install::{is_staged, remove_staged};
 pub(crate) use restore::Restore;
+pub(crate) use room::Staged;
 pub(crate) use snapshot::{Snapshot, SnapshotRequest};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Bytes of consumers that one archive may hold.
+const CONSUMER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Snapshots and restores of an account at one time.
 const UNDER_WAY_MAX: usize = 32;
 

@@ -135,9 +135,14 @@ impl Restore {
             return Ok(());
         }
         self.packed.push(&piece.payload);
-        while let Some(block) = self.packed.next_block().map_err(failed)? {
+        // What stands behind the end is not looked at.
+        while !self.install.is_whole()
+            && let Some(block) = self.packed.next_block().map_err(failed)?
+        {
             self.parser.push(&block);
-            while let Some(item) = self.parser.next_item().map_err(failed)? {
+            while !self.install.is_whole()
+                && let Some(item) = self.parser.next_item().map_err(failed)?
+            {
                 self.install.take(item).await?;
             }
             tokio::task::coop::consume_budget().await;

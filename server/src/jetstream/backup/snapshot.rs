@@ -6,8 +6,9 @@
 //! Not here: what the request is answered (`api::stream_backup`).
 
 use super::archive::{self, CONSUMERS, Item, STATE};
-use super::{Slot, consumer, s2};
+use super::{CONSUMER_BYTES_MAX, Slot, consumer, s2};
 use crate::jetstream::entry::Entry;
+use crate::jetstream::errors::ApiError;
 use crate::jetstream::info::{self, Details};
 use crate::protocol::headers;
 use crate::routing::{Account, Handler, Message, Origin};
@@ -30,6 +31,9 @@ const INTEREST: Duration = Duration::from_secs(2);
 /// Messages and bytes read at a time.
 const BATCH_MESSAGES_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Error code of a snapshot that failed.
+const SNAPSHOT_FAILED: u16 = 10064;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -68,13 +72,13 @@ enum Stopped {
 }
 
 impl Snapshot {
-    /// The stream as it is now.
+    /// The stream as it is now. Refused where no server would take the archive again.
     pub(crate) fn new(
         account: &Arc<Account>,
         entry: &Arc<Entry>,
         request: SnapshotRequest,
         slot: Slot,
-    ) -> Self {
+    ) -> Result<Self, ApiError> {
         let state = info::state(entry, &Details::default());
         let last_sequence = state.get("last_seq").and_then(Value::as_u64).unwrap_or(0);
         let consumers = if request.no_consumers { Vec::new() } else { entry.consumers.listed() };
@@ -90,11 +94,17 @@ impl Snapshot {
             Item { name, time, payload, ..Item::default() }.put(&mut head);
         };
         put(STATE.to_owned(), noted.to_string().into_bytes());
+        let mut consumer_bytes = 0;
         for each in &consumers {
             let written = consumer::write(&each.config(), &each.state(), last_sequence);
+            consumer_bytes += written.len();
+            if consumer_bytes > CONSUMER_BYTES_MAX {
+                let text = "snapshot failed: the states of the consumers are too large";
+                return Err(ApiError::with(500, SNAPSHOT_FAILED, text.to_owned()));
+            }
             put(format!("{CONSUMERS}{}", each.name), written);
         }
-        Self {
+        Ok(Self {
             account: account.clone(),
             request,
             stream: entry.config().name.clone(),
@@ -103,7 +113,7 @@ impl Snapshot {
             tail: entry.stream.tail(1, Vec::new()),
             head,
             _slot: slot,
-        }
+        })
     }
     /// Sends it. Gives why that came to no good end, if so.
     pub(crate) async fn send(mut self) -> Result<(), String> {

@@ -86,6 +86,14 @@ fn due(rules: &Rules, block: &[u8]) -> Result<Option<Timestamp>, ApiError> {
     Ok(Some(Timestamp(next.at)))
 }
 
+/// When a schedule that was stored at a time is due the next time; none where the message is no schedule.
+pub(in crate::jetstream) fn due_since(block: &[u8], stored: Timestamp) -> Option<Timestamp> {
+    let pattern = headers::value(block, PATTERN).and_then(|text| str::from_utf8(text).ok())?;
+    let zone = zone(block).ok()?;
+    let next = pattern::next(pattern, zone.as_ref(), stored.0, Timestamp::now().0)?;
+    Some(Timestamp(next.at))
+}
+
 fn schedule(rules: &Rules, new: &mut NewMessage, block: &Bytes) -> Result<(), ApiError> {
     let own = String::from_utf8_lossy(&new.subject).into_owned();
     let (ttl, rollup) = (text(block, TTL), text(block, ROLLUP));

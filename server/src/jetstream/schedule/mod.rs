@@ -13,5 +13,5 @@ mod message;
 mod pattern;
 mod task;
 
-pub(super) use check::{Rules, check};
+pub(super) use check::{Rules, check, due_since};
 pub(super) use task::run;
