@@ -1,7 +1,9 @@
 //! What the targets share: structured inputs, the model of a stream, a bound on memory, and futures that are never pending.
 //! Not here: what is looked for (`fuzz_targets`).
 
+pub mod archive;
 pub mod jetstream_requests;
+pub mod jetstream_server;
 pub mod stream_model;
 pub mod stream_operations;
 

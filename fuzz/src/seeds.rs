@@ -21,11 +21,12 @@ const INDEX_FRAME: usize = 28;
 const JOURNAL_BLOCK: usize = 4096;
 
 /// Targets whose input is a structure, and how long their inputs are, in bytes.
-const STRUCTURED: [(&str, usize); 4] = [
+const STRUCTURED: [(&str, usize); 5] = [
     ("volume_recover", 400),
     ("stream_model", 1500),
     ("plugin_events", 800),
     ("jetstream_api", 800),
+    ("backup_restore", 800),
 ];
 /// Random inputs of each.
 const RANDOM_INPUTS: u64 = 24;

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Most deliveries that an archive may have counted: what comes later is still counted.
+const COUNT_MAX: u64 = 1 << 62;
+
 /// A consumer as it was read.
 #[derive(Clone, Debug)]
 pub(super) struct Archived {
@@ -83,7 +86,7 @@ pub(super) fn read(name: &str, json: &[u8], last_sequence: u64) -> Result<Archiv
 /// What the invariants of a state ask for is taken, the rest is left out: an archive may hold anything.
 fn state(text: &StateText, last_sequence: u64) -> State {
     let pair = |pair: PairText| Pair {
-        delivery: pair.consumer_seq,
+        delivery: pair.consumer_seq.min(COUNT_MAX),
         sequence: pair.stream_seq.min(last_sequence),
     };
     let (mut delivered, floor) = (pair(text.delivered), pair(text.ack_floor));
@@ -97,7 +100,8 @@ fn state(text: &StateText, last_sequence: u64) -> State {
     });
     let pending: BTreeMap<u64, Pending> = pending.collect();
     let redelivered = text.redelivered.iter().filter(|(at, _)| pending.contains_key(at));
-    let redelivered = redelivered.map(|(sequence, count)| (*sequence, *count)).collect();
+    let redelivered =
+        redelivered.map(|(sequence, count)| (*sequence, (*count).min(COUNT_MAX))).collect();
     State { delivered, floor, next: delivered.sequence + 1, pending, redelivered }
 }
 
@@ -133,6 +137,10 @@ mod tests {
         assert_eq!((state.delivered.delivery, state.delivered.sequence), (7, 20));
         assert_eq!(state.pending.keys().collect::<Vec<_>>(), [&6]);
         assert_eq!((state.pending[&6].delivery, state.deliveries(6)), (7, 4));
+        let json = r#"{"config": {"name": "C"}, "state": {"delivered": {"consumer_seq": 18446744073709551615, "stream_seq": 9},
+            "pending": {"9": {"Sequence": 1}}, "redelivered": {"9": 18446744073709551615}}}"#;
+        let state = read("C", json.as_bytes(), 20).unwrap().state;
+        assert_eq!((state.delivered.delivery, state.deliveries(9)), (COUNT_MAX, COUNT_MAX + 1));
         for wrong in ["", "[]", r#"{"config": {}}"#, r#"{"config": 5, "state": {}}"#] {
             assert!(read("C", wrong.as_bytes(), 20).is_err(), "{wrong}");
         }

@@ -92,7 +92,7 @@ pub(super) struct Install {
     consumers: Vec<Archived>,
     consumer_bytes: usize,
     room: Room,
-    /// Sequence of the last message that was taken.
+    /// Sequence of the last message that was taken, or that the stream has left behind.
     last_sequence: u64,
     steps: Vec<Step>,
     step_bytes: usize,
@@ -165,7 +165,8 @@ impl Install {
         self.stream = Some(stream);
         self.figures = figures;
         // What lies before the first message is over also where no message is left.
-        self.skip(figures.first_seq.saturating_sub(1)).await
+        self.last_sequence = figures.first_seq.saturating_sub(1);
+        self.skip(self.last_sequence).await
     }
     fn take_consumer(&mut self, item: &Item, left: usize) -> Result<(), ApiError> {
         let name = String::from_utf8_lossy(&item.name);
