@@ -12,6 +12,9 @@ mod rewrite;
 mod waiter;
 mod write;
 
+#[cfg(test)]
+mod open_test;
+
 pub(crate) use file_log::FileLog;
 pub(crate) use memory_budget::MemoryBudget;
 pub(crate) use memory_log::MemoryLog;

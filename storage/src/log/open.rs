@@ -149,7 +149,6 @@ impl<'a> Opening<'a> {
             let from = before.or(self.kept_from.map(|kept| kept.0)).unwrap_or(number.0);
             self.note_missing(from..number.0);
         }
-        (self.foreign, self.rewritten) = (header == Err(ANOTHER_SEGMENT), is_rewritten);
         self.begin(&file, header, first);
         if len > floor {
             // Also where the volume was closed: an opening that did not come to this log may have closed it.
@@ -172,6 +171,8 @@ impl<'a> Opening<'a> {
             self.table.pop_segment();
             return Ok(false);
         }
+        // Only now is it the last one: behind one that is taken back the one before it stays that.
+        (self.foreign, self.rewritten) = (header == Err(ANOTHER_SEGMENT), is_rewritten);
         if let Some((before, _)) = self.last.replace((file, end)) {
             before.seal();
         }
