@@ -25,7 +25,9 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 fn served(stream: &Arc<Stream>, last: u64) -> Result<Ever> {
     let mut messages = Ever::new();
     let first = stream.state().first_sequence.max(1);
-    for at in first..=last + 3 {
+    // What was sent and never acknowledged may be there, however far it went.
+    let beyond = stream.held_from(last + 4, usize::MAX).into_iter().map(|(at, _)| at);
+    for at in (first..=last + 3).chain(beyond) {
         match stream.get(at) {
             Ok(found) => drop(messages.insert(at, Arc::new(stored(&found)))),
             Err(Error::MessageNotFound(_) | Error::Damaged { .. }) => {}
@@ -35,7 +37,12 @@ fn served(stream: &Arc<Stream>, last: u64) -> Result<Ever> {
     let followed = observe(stream)?.messages;
     let same = followed.len() == messages.len()
         && followed.iter().all(|(at, one)| messages.get(at).is_some_and(|other| **other == *one));
-    ensure!(same, "a tail and single reads differ");
+    ensure!(
+        same,
+        "a tail and single reads differ: {:?} and {:?}",
+        followed.keys().collect::<Vec<_>>(),
+        messages.keys().collect::<Vec<_>>()
+    );
     ensure!(stream.state().messages == messages.len() as u64, "the count differs");
     Ok(messages)
 }
@@ -109,7 +116,10 @@ impl Damaged<'_> {
             let mut sent = tracked.never_acknowledged.iter();
             let was_sent = is_said && sent.any(|(gone, sent)| gone == at && sent == found);
             let is_stored = tracked.ever.get(at) == Some(found);
-            ensure!(is_stored || was_sent, "{name}: {at} is not what was stored");
+            ensure!(
+                is_stored || was_sent,
+                "{name}: {at} is not what was stored: {found:?}, said: {is_said}"
+            );
             let is_held = tracked.base.messages.contains_key(at);
             ensure!(is_held || is_said || self.may_be_silent(), "{name}: {at} came back");
         }
@@ -131,7 +141,9 @@ impl Damaged<'_> {
         }
         let state = stream.state();
         let lost = &state.lost.sequences;
-        for at in model.messages.keys().filter(|at| !messages.contains_key(at)) {
+        let now = self.world.clock.now();
+        let stays = |at: &&u64| !model.is_over(**at, now) || model.config.delete_marker.is_some();
+        for at in model.messages.keys().filter(|at| !messages.contains_key(at)).filter(stays) {
             let is_lost = lost.iter().any(|(first, last)| (first..=last).contains(&at));
             // Gaps at the end tell nobody how far they went. A segment of which nothing is left goes, and what was lost in
             // it is forgotten.

@@ -26,30 +26,45 @@ impl World {
         if !self.settle()? {
             return Ok(());
         }
-        let full: Vec<String> =
-            self.streams.values().filter(|t| t.doubt).map(|t| t.name.clone()).collect();
-        // One that could not be deleted goes on too.
-        let goes_on = |tracked: &&mut Tracked| tracked.is_settled() || tracked.may_be_missing;
-        for tracked in self.streams.values_mut().filter(goes_on) {
-            let mut model = tracked.newest().clone();
-            model.expire(now);
-            tracked.push(None, Some(model));
+        let mut full = Vec::new();
+        for tracked in self.streams.values_mut() {
+            if tracked.is_settled() {
+                let steps = tracked.newest().expire(now);
+                self.counts.markers += steps.len().saturating_sub(1) as u64;
+                if let Some(after) = steps.last() {
+                    let before = tracked.newest().messages.keys();
+                    let goes = before.filter(|at| !after.messages.contains_key(at));
+                    self.counts.expired += goes.count() as u64;
+                }
+                for model in steps {
+                    tracked.push(None, Some(model));
+                }
+                continue;
+            }
+            let stream = self.volume.as_ref().and_then(|volume| volume.stream(&tracked.name));
+            let has_failed = stream.is_none_or(|stream| stream.failure().is_some());
+            full.push((tracked.name.clone(), has_failed));
+            if !has_failed {
+                tracked.expire_doubtful(now);
+            }
         }
         testing::keep_house(self.volume()?);
         self.note(format_args!("keep house"));
         if !self.settle()? {
             return Ok(());
         }
-        for name in full {
+        for (name, had_failed) in full {
             let Some(stream) = self.volume()?.stream(&name) else { continue };
             let tracked = self.tracked(&name)?;
             if stream.failure().is_some() || tracked.may_be_missing || tracked.in_memory() {
                 continue;
             }
             let mut candidates = tracked.candidates(false);
-            candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
+            if had_failed {
+                candidates.iter_mut().for_each(|candidate| candidate.reopen(now));
+            }
             let found = tracked.recognize(&stream, candidates)?;
-            tracked.resolve(found);
+            tracked.resolve(found, tracked.candidates(true));
         }
         Ok(())
     }

@@ -134,15 +134,18 @@ fn table(summary: &Summary, time: Duration) {
         ("  jumps of the clock", counts.clock),
         ("  damaged volumes", counts.damage),
         ("operations", counts.operations),
+        ("  messages whose time was over", counts.expired),
+        ("  markers in their place", counts.markers),
+        ("  messages that were due", counts.fired),
         ("recoveries", counts.recoveries),
         ("messages compared", counts.messages),
         ("copies compared", counts.copies),
         ("failures", summary.failures.len() as u64),
     ] {
-        println!("{what:<28}{count:>14}");
+        println!("{what:<32}{count:>14}");
     }
     let rate = counts.points() as f64 / time.as_secs_f64().max(0.001);
-    println!("{:<28}{:>14.0}", "points per second", rate);
+    println!("{:<32}{:>14.0}", "points per second", rate);
 }
 
 fn main() -> ExitCode {

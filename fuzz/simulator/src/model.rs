@@ -2,13 +2,14 @@
 //!
 //! It shares no code with the engine, only the words of its public interface. Whatever it takes for an answer is a claim of
 //! `docs/GUARANTEES.md`.
-//! Not here: what is durable when (`tracked`), what the engine answers (`world`).
+//! Not here: what goes by itself (`passing`), what is durable when (`tracked`), what the engine answers (`world`).
 
+use crate::passing::Fate;
 use bytes::Bytes;
 use headwater_storage::{
     Error, NewMessage, StreamConfig,
     message::Rollup,
-    stream::{Batch, Discard, Item, Purge, StorageKind},
+    stream::{Batch, Item, Purge, StorageKind},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -74,11 +75,13 @@ pub struct Model {
     /// Replication progress.
     pub progress: BTreeMap<String, Vec<u8>>,
     ids: Vec<KnownId>,
+    /// Those that were not stored like most, held or not.
+    pub(crate) fates: BTreeMap<u64, Fate>,
     /// Messages stored since somebody took them from here, held or not.
     pub fresh: Vec<(u64, Arc<Stored>)>,
 }
 
-fn nanoseconds(duration: Duration) -> i64 {
+pub(crate) fn nanoseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
@@ -106,6 +109,7 @@ impl Model {
             last_time: None,
             progress: BTreeMap::new(),
             ids: Vec::new(),
+            fates: BTreeMap::new(),
             fresh: Vec::new(),
         }
     }
@@ -143,54 +147,6 @@ impl Model {
         self.messages.iter().filter(fits).map(|(at, _)| *at)
     }
 
-    /// Takes away what is over the limits at this time.
-    pub fn limit(&mut self, now: i64) {
-        if let Some(max) = self.config.limits.messages_per_subject {
-            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            let mut over = Vec::new();
-            for (at, message) in self.messages.iter().rev() {
-                let count = counts.entry(message.subject.clone()).or_default();
-                *count += 1;
-                if *count > max {
-                    over.push(*at);
-                }
-            }
-            for at in over {
-                self.messages.remove(&at);
-            }
-        }
-        let limits = self.config.limits.clone();
-        let oldest = limits.age.map(|age| now.saturating_sub(nanoseconds(age)));
-        let mut bytes = self.bytes();
-        while let Some((at, message)) = self.messages.first_key_value() {
-            // A stream that refuses new messages keeps what it has where a limit was lowered.
-            let is_full = limits.messages.is_some_and(|max| self.messages.len() as u64 > max)
-                || limits.bytes.is_some_and(|max| bytes > max);
-            let over = (is_full && self.config.discard == Discard::Old)
-                || oldest.is_some_and(|oldest| message.time <= oldest);
-            if !over {
-                break;
-            }
-            bytes -= self.bytes_held(message);
-            let at = *at;
-            self.messages.remove(&at);
-        }
-    }
-
-    /// What passing time takes away.
-    pub fn expire(&mut self, now: i64) {
-        if self.config.limits.age.is_some() && !self.config.sealed {
-            self.limit(now);
-        }
-    }
-
-    /// What opening takes away.
-    pub fn reopen(&mut self, now: i64) {
-        if !self.config.sealed {
-            self.limit(now);
-        }
-    }
-
     /// What is known of an id, where the clock never showed a later time than `latest`.
     pub fn id(&self, id: &[u8], now: i64, latest: i64) -> IdStatus {
         let window = nanoseconds(self.config.dedup_window);
@@ -213,7 +169,7 @@ impl Model {
         IdStatus::Unsure
     }
 
-    fn store(&mut self, sequence: u64, time: i64, new: &NewMessage) {
+    pub(crate) fn store(&mut self, sequence: u64, time: i64, new: &NewMessage) {
         let subject = String::from_utf8_lossy(&new.subject).into_owned();
         if self.config.allow_rollup {
             match new.rollup {
@@ -222,6 +178,18 @@ impl Model {
                 None => {}
             }
         }
+        if let Some(purged) = &new.purge {
+            // What came behind the message that was due is another one.
+            let through = new.fires.map_or(u64::MAX, |fires| fires.sequence);
+            self.messages.retain(|at, held| held.subject.as_bytes() != purged || *at > through);
+        }
+        if let Some(fires) = new.fires
+            && let Some(next) = fires.next
+            && let Some(fate) = self.fates.get_mut(&fires.sequence)
+        {
+            fate.due = Some(next.0);
+        }
+        self.fates.extend(Fate::of(new, time).map(|fate| (sequence, fate)));
         let (headers, payload) = (new.headers.clone(), new.payload.clone());
         let stored = Arc::new(Stored { time, subject, headers, payload });
         self.fresh.push((sequence, Arc::clone(&stored)));
@@ -239,6 +207,9 @@ impl Model {
         self.check_message(new)?;
         if self.config.sealed {
             return Err("Sealed");
+        }
+        if new.fires.is_some_and(|fires| !self.is_due(fires.sequence)) {
+            return Err("MessageNotFound");
         }
         self.expected(new)?;
         if let Some(id) = &new.message_id
@@ -372,6 +343,7 @@ impl Model {
             && self.messages == other.messages
             && self.last == other.last
             && self.progress == other.progress
+            && self.dues() == other.dues()
     }
 }
 

@@ -22,8 +22,31 @@ pub(crate) enum End {
     PowerCut,
 }
 
-/// States that a stream may have, while the volume is being recovered.
-type Candidates = BTreeMap<String, Vec<Model>>;
+/// A state that a stream may have been found in by the last recovery, and what that made of it.
+type Candidate = (Model, Model);
+type Candidates = BTreeMap<String, Vec<Candidate>>;
+
+/// What recoveries at these times make of some states; all but the last were cut short, and may have done it or not.
+fn recovered(mut states: Vec<Model>, attempts: &[i64]) -> Vec<Candidate> {
+    let Some((last, interrupted)) = attempts.split_last() else { return Vec::new() };
+    let reopened = |state: &Model, now: i64| {
+        let mut after = state.clone();
+        after.reopen(now);
+        after
+    };
+    for now in interrupted {
+        for after in states.iter().map(|state| reopened(state, *now)).collect::<Vec<_>>() {
+            if !states.iter().any(|known| known.looks_like(&after)) {
+                states.push(after);
+            }
+        }
+    }
+    let pair = |before: Model| {
+        let after = reopened(&before, *last);
+        (before, after)
+    };
+    states.into_iter().map(pair).collect()
+}
 
 impl World {
     /// Ends the life of a sound volume.
@@ -91,18 +114,8 @@ impl World {
         self.disk = disk;
         self.counts.recoveries += 1;
         for (name, tracked) in &self.streams {
-            let mut states = tracked.candidates(power_was_cut);
-            for (index, now) in attempts.iter().enumerate() {
-                let is_last = index + 1 == attempts.len();
-                let mut limited = states.clone();
-                limited.iter_mut().for_each(|state| state.reopen(*now));
-                if is_last {
-                    states = limited;
-                } else {
-                    states.extend(limited);
-                }
-            }
-            candidates.insert(name.clone(), states);
+            let states = tracked.candidates(power_was_cut);
+            candidates.insert(name.clone(), recovered(states, &attempts));
         }
         self.examine(candidates, power_was_cut, interruptions > 0)
     }
@@ -213,9 +226,13 @@ impl World {
                 "{name}: another incarnation"
             );
             tracked.incarnation = Some(found);
-            let states = candidates.remove(&name).unwrap_or_default();
+            let pairs = candidates.remove(&name).unwrap_or_default();
+            let states = pairs.iter().map(|(_, after)| after.clone()).collect();
             let state = tracked.recognize(&stream, states)?;
-            tracked.resolve(state);
+            // What was found is synced when it is opened; what opening removed is not.
+            let fits = |(before, after): Candidate| after.looks_like(&state).then_some(before);
+            let before = pairs.into_iter().filter_map(fits).collect();
+            tracked.resolve(state, before);
         }
         for name in self.copies.targets.keys().cloned().collect::<Vec<_>>() {
             let stream = self.volume()?.stream(&name);

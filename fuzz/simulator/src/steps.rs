@@ -71,7 +71,9 @@ impl World {
             return self.restart_broken(random);
         }
         self.tick_clock();
+        let is_of_time = self.knows_lifetimes() && random.one_in(9);
         match random.below(100) {
+            _ if is_of_time => self.time_step(random)?,
             0..30 => self.append(random)?,
             30..36 => self.append_all(random)?,
             36..41 => self.apply(random)?,
@@ -106,7 +108,8 @@ impl World {
 
     fn append(&mut self, random: &mut Random) -> Result<()> {
         let Some(name) = self.some_stream(random) else { return Ok(()) };
-        let mut new = self.message(random);
+        let message = self.message(random);
+        let mut new = self.with_fate(message, random);
         let now = self.clock.now();
         let latest = self.latest;
         let (mut model, answers) = self.before(&name)?;
@@ -142,6 +145,7 @@ impl World {
     fn append_all(&mut self, random: &mut Random) -> Result<()> {
         let Some(name) = self.some_stream(random) else { return Ok(()) };
         let mut all: Vec<_> = (0..1 + random.below(6)).map(|_| self.message(random)).collect();
+        all = all.into_iter().map(|new| self.with_fate(new, random)).collect();
         if random.one_in(6)
             && let Some(new) = all.last_mut()
         {
@@ -178,7 +182,8 @@ impl World {
         for _ in 0..1 + random.below(4) {
             let mut items = Vec::new();
             for _ in 0..random.below(3) {
-                let mut message = self.message(random);
+                let message = self.message(random);
+                let mut message = self.with_fate(message, random);
                 match random.below(4) {
                     0 => items.push(Item::Append(message)),
                     1 => {

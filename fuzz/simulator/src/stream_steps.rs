@@ -59,7 +59,9 @@ impl std::fmt::Debug for Short<'_> {
         write!(f, "{storage:?} {compression:?} {sync:?} {discard:?} sealed: {sealed} ")?;
         write!(f, "messages {messages:?} bytes {bytes:?} age {age:?} ")?;
         write!(f, "per subject {messages_per_subject:?} message {message_bytes:?} ")?;
-        write!(f, "window {:?} first {}", self.0.dedup_window, self.0.first_sequence)
+        write!(f, "window {:?} first {} ", self.0.dedup_window, self.0.first_sequence)?;
+        let marker = self.0.delete_marker.as_ref().map(|marker| marker.lifetime);
+        write!(f, "lifetimes {} marker {marker:?}", self.0.lifetimes)
     }
 }
 
@@ -69,7 +71,7 @@ impl World {
         let now = self.clock.now();
         let (mut model, _) = self.before(&name)?;
         let old = model.config.clone();
-        let mut config = config(random, &name);
+        let mut config = self.with_lifetimes(config(random, &name), random);
         config.storage = old.storage;
         config.sync = old.sync;
         config.first_sequence = old.first_sequence;
@@ -81,7 +83,7 @@ impl World {
         self.note(format_args!("update {name}: {expected:?} {:?}", Short(&config)));
         let tracked = self.tracked(&name)?;
         let mut limited = model.clone();
-        limited.limit(now);
+        limited.enforce(now);
         let first = tracked.push(None, expected.is_ok().then_some(model));
         let second = tracked.push(None, expected.is_ok().then_some(limited));
         let result = at_once(self.stream(&name)?.update(config.clone()));
@@ -98,7 +100,7 @@ impl World {
 
     pub(crate) fn create_stream(&mut self, random: &mut Random) -> Result<()> {
         let name = format!("s{}", random.below(9));
-        let mut config = config(random, &name);
+        let mut config = self.with_lifetimes(config(random, &name), random);
         if is_origin(&name) {
             (config.sync, config.storage) = (None, StorageKind::File);
         }

@@ -6,7 +6,7 @@
 use crate::model::{Model, Refusal, Stored, kind};
 use anyhow::{Result, bail, ensure};
 use headwater_storage::{
-    Appended, Error, Message, Stream, StreamConfig, Tail,
+    Appended, Error, Message, Stream, StreamConfig, Tail, Timestamp,
     stream::{BatchOutcome, StorageKind, SyncPolicy},
 };
 use std::{
@@ -21,6 +21,8 @@ pub enum Told {
     Appended(u64, bool, i64),
     /// A batch of replication: steps applied, last sequence.
     Applied(usize, u64),
+    /// Messages that were taken out.
+    Released,
 }
 
 impl From<Appended> for Told {
@@ -32,6 +34,12 @@ impl From<Appended> for Told {
 impl From<BatchOutcome> for Told {
     fn from(outcome: BatchOutcome) -> Self {
         Self::Applied(outcome.applied, outcome.last_sequence)
+    }
+}
+
+impl From<()> for Told {
+    fn from((): ()) -> Self {
+        Self::Released
     }
 }
 
@@ -100,6 +108,12 @@ pub fn observe(stream: &Arc<Stream>) -> Result<Observed> {
         }
     }
     Ok(Observed { messages, last: tail.next_sequence() - 1 })
+}
+
+/// All messages that are due at some time, with when.
+fn dues(stream: &Stream) -> Vec<(i64, u64)> {
+    let all = stream.due(Timestamp(i64::MAX), usize::MAX);
+    all.into_iter().map(|(at, due)| (due.0, at)).collect()
 }
 
 /// The stream.
@@ -176,12 +190,30 @@ impl Tracked {
     /// Notes a change that is about to be made, with what has to be answered; gives its number.
     pub fn push(&mut self, expected: Option<Result<Told, Refusal>>, after: Option<Model>) -> u64 {
         let after = after.map(|mut after| {
-            self.ever.extend(std::mem::take(&mut after.fresh));
+            for (at, message) in std::mem::take(&mut after.fresh) {
+                self.note_ever(at, message);
+            }
             after
         });
         self.next_number += 1;
         self.pending.push_back(Pending { number: self.next_number, expected, after });
         self.next_number
+    }
+
+    /// Time passes for a stream of which is not known what it holds: for each that it may be.
+    pub fn expire_doubtful(&mut self, now: i64) {
+        let known = self.candidates(false);
+        for model in known.iter().flat_map(|state| state.expire(now)).collect::<Vec<_>>() {
+            if !known.iter().any(|state| state.looks_like(&model)) {
+                self.push(None, Some(model));
+            }
+        }
+    }
+
+    /// A message was given a sequence; another one that was given it before is not acknowledged.
+    fn note_ever(&mut self, at: u64, message: Arc<Stored>) {
+        let before = self.ever.insert(at, Arc::clone(&message));
+        self.never_acknowledged.extend(before.filter(|before| *before != message).map(|b| (at, b)));
     }
 
     /// Takes back a change that was refused by a rule.
@@ -281,17 +313,13 @@ impl Tracked {
         found
     }
 
-    /// Goes on from what was found.
-    pub fn resolve(&mut self, found: Model) {
-        if self.has_interval() {
-            // What opening removed is not synced either.
-            let mut before = std::mem::take(&mut self.unsynced);
-            before.push(self.base.clone());
-            before.extend(self.pending.drain(..).filter_map(|pending| pending.after));
-            before.retain(|state| state.last <= found.last);
-            self.unsynced = before;
-        }
+    /// Goes on from what was found; with an interval a power cut may bring back one of the states before it.
+    pub fn resolve(&mut self, found: Model, before: Vec<Model>) {
+        self.unsynced = if self.has_interval() { before } else { Vec::new() };
         self.never_acknowledged.extend(self.ever.split_off(&(found.last + 1)));
+        for (at, message) in &found.messages {
+            self.note_ever(*at, Arc::clone(message));
+        }
         self.base = found;
         self.base.fresh.clear();
         self.pending.clear();
@@ -307,8 +335,10 @@ impl Tracked {
     pub fn recognize(&self, stream: &Arc<Stream>, candidates: Vec<Model>) -> Result<Model> {
         let observed = observe(stream)?;
         let (progress, config) = (stream.progress_entries(), stream.config());
+        let dues = dues(stream);
         let fits = |candidate: &Model| {
             difference(candidate, &observed).is_none()
+                && candidate.dues() == dues
                 && candidate.progress.clone().into_iter().eq(progress.iter().cloned())
                 && candidate.config == config
         };
@@ -325,7 +355,9 @@ impl Tracked {
         );
         for candidate in &candidates {
             let what = difference(candidate, &observed).unwrap_or_else(|| {
-                if candidate.config == config {
+                if candidate.dues() != dues {
+                    format!("due {dues:?} instead of {:?}", candidate.dues())
+                } else if candidate.config == config {
                     format!("progress {:?}", candidate.progress)
                 } else {
                     format!("configuration {config:?} instead of {:?}", candidate.config)
@@ -361,6 +393,10 @@ impl Tracked {
         ensure!(stream.config() == model.config, "{}: configuration", self.name);
         let progress = stream.progress_entries();
         ensure!(model.progress.clone().into_iter().eq(progress), "{}: progress", self.name);
+        let (due, expected) = (dues(stream), model.dues());
+        ensure!(due == expected, "{}: due {due:?}, expected {expected:?}", self.name);
+        let next = stream.next_due().map(|due| due.0);
+        ensure!(next == due.first().map(|(due, _)| *due), "{}: next due at {next:?}", self.name);
         self.seen = self.seen.max(model.last);
         Ok(observed.messages.len() as u64)
     }

@@ -74,6 +74,12 @@ pub struct Counts {
     pub damage: u64,
     /// Changes of streams.
     pub operations: u64,
+    /// Messages that went because their time was over.
+    pub expired: u64,
+    /// Markers that took the place of one.
+    pub markers: u64,
+    /// Messages that were due, and for which what they asked for was done.
+    pub fired: u64,
     /// Times that a volume was opened.
     pub recoveries: u64,
     /// Messages compared with the model.
@@ -100,6 +106,9 @@ impl Counts {
             (&mut self.clock, other.clock),
             (&mut self.damage, other.damage),
             (&mut self.operations, other.operations),
+            (&mut self.expired, other.expired),
+            (&mut self.markers, other.markers),
+            (&mut self.fired, other.fired),
             (&mut self.recoveries, other.recoveries),
             (&mut self.messages, other.messages),
             (&mut self.copies, other.copies),

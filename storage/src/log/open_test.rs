@@ -103,12 +103,8 @@ impl Opened {
             opened.append(1);
         }
         let count = opened.log.segments().last().unwrap().base_position.0 as u32;
-        let frame = NewFrame {
-            base_position: Position(0),
-            base_sequence: 1,
-            count,
-            records: vec![1; 50],
-        };
+        let frame =
+            NewFrame { base_position: Position(0), base_sequence: 1, count, records: vec![1; 50] };
         let before = content(disk).len();
         opened.log.replace_segment(SegmentNumber(0), vec![frame]).unwrap();
         assert!(content(disk).len() < before / 2);
