@@ -1,7 +1,7 @@
 //! Who may log in, and to which account: user and password, a token, or nobody in particular.
 //! Not here: what an account's users may do.
 
-use crate::config::options::AuthOptions;
+use crate::config::options::{AuthOptions, WebSocketAuth};
 use crate::protocol::ConnectOptions;
 use crate::routing::Account;
 use std::sync::Arc;
@@ -24,21 +24,41 @@ pub struct Accounts {
 pub struct Auth {
     options: AuthOptions,
     accounts: Accounts,
+    is_override: bool,
 }
 
 impl Auth {
     /// From the options.
     pub fn new(options: AuthOptions, accounts: Accounts) -> Self {
-        Self { options, accounts }
+        Self { options, accounts, is_override: false }
+    }
+    /// For clients over WebSocket: what their listener says of it stands above what is said for all. Who has rules of
+    /// their own has to log in, even as nobody in particular.
+    pub fn for_websocket(all: &AuthOptions, own: &WebSocketAuth, accounts: Accounts) -> Self {
+        let is_override = own.user.is_some() || own.token.is_some() || own.no_auth_user.is_some();
+        let mut options = all.clone();
+        if is_override {
+            match (&own.user, &own.token) {
+                (Some(user), _) => options.users = vec![user.clone()],
+                (None, Some(_)) => options.users.clear(),
+                (None, None) => {}
+            }
+            options.token.clone_from(&own.token);
+            options.no_auth_user.clone_from(&own.no_auth_user);
+        }
+        options.timeout = own.timeout.or(all.timeout);
+        Self { options, accounts, is_override }
     }
     /// What INFO says of it.
     pub fn is_announced(&self) -> bool {
         let options = &self.options;
-        (options.token.is_some() || !options.users.is_empty()) && options.no_auth_user.is_none()
+        self.is_override
+            || (options.token.is_some() || !options.users.is_empty())
+                && options.no_auth_user.is_none()
     }
     /// Whether a client must log in before it does anything.
     pub fn is_required(&self) -> bool {
-        self.anonymous().is_none()
+        self.is_override || self.anonymous().is_none()
     }
     /// How long a client may take to log in.
     pub fn timeout(&self) -> Duration {

@@ -6,7 +6,7 @@ use crate::config::options::{JetStreamOptions, StorageOptions};
 use crate::jetstream::{self, Identity, JetStream};
 use crate::leaf;
 use crate::monitoring;
-use crate::network::{Close, listener};
+use crate::network::{Close, listener, websocket};
 use crate::protocol;
 use crate::routing::InternalSubscription;
 use crate::shared::Shared;
@@ -64,6 +64,7 @@ pub struct RunningServer {
     client_address: SocketAddr,
     monitoring_address: Option<SocketAddr>,
     leaf_address: Option<SocketAddr>,
+    websocket_address: Option<SocketAddr>,
     services: Vec<InternalSubscription>,
     jetstream: Option<(Arc<JetStream>, Arc<Volume>)>,
     lame_duck_over: CancellationToken,
@@ -93,6 +94,7 @@ impl Server {
         let services = monitoring::system::start(&shared);
         let monitoring_address = monitoring::start(&shared).await?;
         let leaf_address = leaf::start(&shared).await?;
+        let websocket_address = websocket::start(&shared).await?;
         tokio::spawn(listener::run(shared.clone(), listener));
         let host = &shared.options.host;
         tracing::info!("Listening for client connections on {host}:{}", client_address.port());
@@ -101,6 +103,7 @@ impl Server {
             client_address,
             monitoring_address,
             leaf_address,
+            websocket_address,
             services,
             jetstream,
             lame_duck_over: CancellationToken::new(),
@@ -120,6 +123,10 @@ impl RunningServer {
     /// Where leaf nodes connect.
     pub fn leaf_address(&self) -> Option<SocketAddr> {
         self.leaf_address
+    }
+    /// Where clients over WebSocket connect.
+    pub fn websocket_address(&self) -> Option<SocketAddr> {
+        self.websocket_address
     }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {

@@ -10,7 +10,7 @@ use crate::routing::Account;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,8 @@ pub struct Shared {
     pub accounts: Accounts,
     /// Who may log in.
     pub auth: Auth,
+    /// Who may log in over WebSocket.
+    websocket_auth: Auth,
     /// Connections.
     pub registry: Registry,
     /// When it started.
@@ -35,6 +37,7 @@ pub struct Shared {
     info: Mutex<ServerInfo>,
     http_requests: Mutex<BTreeMap<&'static str, u64>>,
     jetstream_view: OnceLock<Arc<dyn JetStreamView>>,
+    websocket_port: OnceLock<u16>,
 }
 
 impl fmt::Debug for Shared {
@@ -47,6 +50,9 @@ impl Shared {
     pub(crate) fn new(options: Options, port: u16) -> Arc<Self> {
         let accounts = Accounts { global: Account::new("$G"), system: Account::new("$SYS") };
         let auth = Auth::new(options.auth.clone(), accounts.clone());
+        let own = options.websocket.as_ref().map(|websocket| websocket.auth.clone());
+        let own = own.unwrap_or_default();
+        let websocket_auth = Auth::for_websocket(&options.auth, &own, accounts.clone());
         let server_id = server_id();
         let server_name = match options.server_name.as_str() {
             "" => server_id.clone(),
@@ -71,6 +77,7 @@ impl Shared {
             options,
             accounts,
             auth,
+            websocket_auth,
             registry: Registry::default(),
             started: SystemTime::now(),
             listening: CancellationToken::new(),
@@ -79,6 +86,7 @@ impl Shared {
             info: Mutex::new(info),
             http_requests: Mutex::default(),
             jetstream_view: OnceLock::new(),
+            websocket_port: OnceLock::new(),
         })
     }
     /// What the server says of itself.
@@ -88,7 +96,34 @@ impl Shared {
     /// What the server says of itself to this client.
     pub fn info_for(&self, link: &Link) -> ServerInfo {
         let client_ip = link.peer.ip().to_string();
-        ServerInfo { client_id: link.id, client_ip, ..self.info() }
+        let mut info = ServerInfo { client_id: link.id, client_ip, ..self.info() };
+        if let (true, Some(options)) = (link.transport.is_websocket(), &self.options.websocket) {
+            info.host.clone_from(&options.host);
+            info.port = self.websocket_port().unwrap_or(options.port);
+            info.auth_required = self.websocket_auth.is_announced();
+        }
+        info
+    }
+    /// Who may log in the way this client came.
+    pub fn auth_of(&self, link: &Link) -> &Auth {
+        if link.transport.is_websocket() { &self.websocket_auth } else { &self.auth }
+    }
+    /// The account a client is in; none where it has not logged in.
+    pub fn account_of(&self, link: &Link) -> Option<&Arc<Account>> {
+        self.auth_of(link).check(&link.options())
+    }
+    /// How often a client is pinged.
+    pub fn ping_interval(&self, link: &Link) -> Duration {
+        let own = self.options.websocket.as_ref().filter(|_| link.transport.is_websocket());
+        own.and_then(|own| own.ping_interval).unwrap_or(self.options.limits.ping_interval)
+    }
+    /// Where clients over WebSocket connect; none where they do not.
+    pub fn websocket_port(&self) -> Option<u16> {
+        self.websocket_port.get().copied()
+    }
+    /// Says where clients over WebSocket connect; the first one stays.
+    pub(crate) fn set_websocket_port(&self, port: u16) {
+        let _ = self.websocket_port.set(port);
     }
     /// Changes what the server says of itself from now on.
     pub fn change_info(&self, change: impl FnOnce(&mut ServerInfo)) {

@@ -100,6 +100,9 @@ fn write_traces(options: &Options, server: &RunningServer) -> Result<Vec<PathBuf
         if let (Some(address), Some(ports)) = (server.monitoring_address(), ports.as_object_mut()) {
             ports.insert("monitoring".into(), json!(urls("http", address)));
         }
+        if let (Some(address), Some(ports)) = (server.websocket_address(), ports.as_object_mut()) {
+            ports.insert("websocket".into(), json!(urls("ws", address)));
+        }
         write(&directory.join(format!("{}_{process}.ports", own_name())), ports.to_string())?;
     }
     Ok(written)

@@ -112,7 +112,7 @@ fn files_and_signals() {
     running.wait_for_log("a change of the limits of connections needs a restart");
     running.wait_for_log("Reloaded server configuration");
     TcpStream::connect(running.address()).unwrap();
-    running.wait_for_log("[DBG] client connection created");
+    running.wait_for_log(" - Client connection created");
     std::fs::write(running.path("a.conf"), "port: x\n").unwrap();
     running.signal("reload");
     running.wait_for_log("a.conf:1:7: a port expected");

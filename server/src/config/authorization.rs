@@ -106,7 +106,7 @@ fn users(reader: &mut Reader, auth: &mut AuthOptions, value: &Value, is_system: 
 }
 
 /// Seconds as a number, or a duration.
-fn timeout(reader: &mut Reader, value: &Value) -> Option<Duration> {
+pub(super) fn timeout(reader: &mut Reader, value: &Value) -> Option<Duration> {
     let warnings = reader.warnings.len();
     let found = reader.duration(value);
     reader.warnings.truncate(warnings);

@@ -4,7 +4,7 @@
 use super::options::{ConnectionLimits, Options};
 use super::reader::Reader;
 use super::tree::{Entry, Map, Refusal};
-use super::{authorization, jetstream, leaf_nodes};
+use super::{authorization, jetstream, leaf_nodes, websocket};
 use headwater_storage::limits::MESSAGE_BYTES_MAX;
 use std::time::Duration;
 
@@ -58,8 +58,6 @@ const UNSUPPORTED: &[&str] = &[
     "trace_verbose",
     "trusted",
     "trusted_keys",
-    "websocket",
-    "ws",
 ];
 
 /// Options from a configuration tree, with warnings; or everything that is wrong with it.
@@ -134,6 +132,7 @@ fn server_key(reader: &mut Reader, options: &mut Options, key: &str, entry: &Ent
             put(&mut options.storage.store_dir, reader.string(value).map(|v| Some(v.into())));
         }
         "leafnodes" | "leaf" => leaf_nodes::read(reader, &mut options.leaf_nodes, value),
+        "websocket" | "ws" => websocket::read(reader, options, value),
         "jetstream" => jetstream::read(reader, options, value),
         "authorization" => authorization::read(reader, &mut options.auth, value),
         "accounts" => authorization::read_accounts(reader, &mut options.auth, value),
@@ -221,6 +220,7 @@ fn check_relations(reader: &mut Reader, options: &Options, map: &Map) {
     {
         refuse("no_auth_user", "no such user");
     }
+    websocket::check(reader, options, map);
 }
 
 #[cfg(test)]

@@ -118,8 +118,8 @@ fn refusals() {
         ("port: 1\n tls { }", "t.conf:2:2: \"tls\" is not supported by Headwater"),
         ("port: abc", "t.conf:1:7: a port expected"),
         (
-            "cluster {}\nwebsocket {}",
-            "t.conf:1:1: \"cluster\" is not supported by Headwater|t.conf:2:1: \"websocket\" is not supported by Headwater",
+            "cluster {}\nmqtt {}",
+            "t.conf:1:1: \"cluster\" is not supported by Headwater|t.conf:2:1: \"mqtt\" is not supported by Headwater",
         ),
         ("jetstream { bar: 1 }", "t.conf:1:13: unknown field \"bar\""),
         (

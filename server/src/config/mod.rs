@@ -12,6 +12,8 @@ mod parser;
 mod reader;
 mod tree;
 pub(crate) mod value;
+pub mod web_origin;
+mod websocket;
 
 pub use flags::Invocation;
 

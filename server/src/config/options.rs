@@ -1,6 +1,7 @@
 //! Typed options of a server, with nats-server's defaults.
 //! Not here: reading them from files (`keys`) or flags (`flags`).
 
+use super::web_origin::WebOrigin;
 use headwater_storage::stream::SyncPolicy;
 use headwater_storage::volume::DiskMethod;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub struct Options {
     pub ports_file_dir: Option<PathBuf>,
     /// Links to other servers.
     pub leaf_nodes: LeafNodeOptions,
+    /// The listener for clients over WebSocket; none for no such listener.
+    pub websocket: Option<WebSocketOptions>,
     /// JetStream; none when it is off.
     pub jetstream: Option<JetStreamOptions>,
     /// Where and how the engine stores.
@@ -141,6 +144,42 @@ impl std::fmt::Debug for LeafUrl {
     }
 }
 
+/// The listener for clients over WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketOptions {
+    /// Address to listen on.
+    pub host: String,
+    /// Port; 0 for any free one.
+    pub port: u16,
+    /// How long the request for an upgrade may take; none for the listener's own bound.
+    pub handshake_timeout: Option<Duration>,
+    /// How often these clients are pinged; none for as often as all.
+    pub ping_interval: Option<Duration>,
+    /// Whether a page may connect only to the server that it came from.
+    pub same_origin: bool,
+    /// Where pages that connect may come from; empty for anywhere.
+    pub allowed_origins: Vec<WebOrigin>,
+    /// Whether messages are compressed for clients that can.
+    pub compression: bool,
+    /// Headers of the answer to an upgrade.
+    pub headers: Vec<(String, String)>,
+    /// Who may log in.
+    pub auth: WebSocketAuth,
+}
+
+/// Who may log in over WebSocket, where that is not as for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebSocketAuth {
+    /// The only user.
+    pub user: Option<UserOptions>,
+    /// Token of everybody.
+    pub token: Option<String>,
+    /// The user taken for those who give no credentials.
+    pub no_auth_user: Option<String>,
+    /// How long a client may take to log in.
+    pub timeout: Option<Duration>,
+}
+
 /// JetStream. Its data lies where [`StorageOptions`] say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JetStreamOptions {
@@ -199,6 +238,22 @@ impl Default for LogOptions {
     }
 }
 
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".to_owned(),
+            port: 0,
+            handshake_timeout: None,
+            ping_interval: None,
+            same_origin: false,
+            allowed_origins: Vec::new(),
+            compression: false,
+            headers: Vec::new(),
+            auth: WebSocketAuth::default(),
+        }
+    }
+}
+
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
@@ -231,6 +286,7 @@ impl Default for Options {
             pid_file: None,
             ports_file_dir: None,
             leaf_nodes: LeafNodeOptions::default(),
+            websocket: None,
             jetstream: None,
             storage: StorageOptions::default(),
             warnings: Vec::new(),
@@ -262,6 +318,7 @@ impl Options {
             ("lame duck mode", lame_duck(self) != lame_duck(other)),
             ("users", self.auth != other.auth),
             ("leafnodes", self.leaf_nodes != other.leaf_nodes),
+            ("websocket", self.websocket != other.websocket),
             ("files", files(self) != files(other)),
             ("jetstream", self.jetstream != other.jetstream),
             ("storage", self.storage != other.storage),

@@ -89,6 +89,11 @@ impl Map {
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
         self.entries.iter().rev().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
+    /// The value of the first of some keys that is there, in any case.
+    pub(super) fn find(&self, keys: &[&str]) -> Option<&Value> {
+        let is_one = |entry: &&Entry| keys.iter().any(|key| entry.key.eq_ignore_ascii_case(key));
+        self.entries.iter().find(is_one).map(|entry| &entry.value)
+    }
     /// Enters a value, in place of an earlier one.
     pub(super) fn set(&mut self, entry: Entry) {
         self.entries.retain(|old| old.key != entry.key);

@@ -3,6 +3,7 @@
 
 use super::query::{Query, QueryError};
 use super::text;
+use crate::network::Link;
 use crate::routing::Account;
 use crate::shared::Shared;
 use serde_json::{Value, json};
@@ -31,10 +32,8 @@ pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
     let found = all(shared).into_iter().find(|account| account.name() == name);
     let account = found.ok_or_else(|| QueryError::Account(name.to_owned()))?;
     let is_system = Arc::ptr_eq(account, &shared.accounts.system);
-    let is_of = |options: &crate::protocol::ConnectOptions| {
-        shared.auth.check(options).is_some_and(|of| of.name() == name)
-    };
-    let connections = shared.registry.open().iter().filter(|link| is_of(&link.options())).count();
+    let is_of = |link: &Link| shared.account_of(link).is_some_and(|of| of.name() == name);
+    let connections = shared.registry.open().iter().filter(|link| is_of(link)).count();
     let subscriptions = account.subscriptions();
     let mut detail = json!({
         "account_name": name,

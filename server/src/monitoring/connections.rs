@@ -41,8 +41,7 @@ pub fn view(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     }
     let account = query.text("acc");
     if !account.is_empty() {
-        let account_of = |row: &Row| shared.auth.check(&row.link.options()).map(|one| one.name());
-        rows.retain(|row| account_of(row) == Some(account));
+        rows.retain(|row| shared.account_of(&row.link).is_some_and(|of| of.name() == account));
     }
     let user = query.text("user");
     if !user.is_empty() {
@@ -132,7 +131,7 @@ fn connection(shared: &Shared, row: &Row, detail: Detail, with_user: bool) -> Va
     };
     put("cid", link.id.into());
     put("kind", "Client".into());
-    put("type", "nats".into());
+    put("type", link.transport.name().into());
     put("ip", link.peer.ip().to_string().into());
     put("port", link.peer.port().into());
     put("start", text::time(link.started).into());
@@ -162,7 +161,7 @@ fn connection(shared: &Shared, row: &Row, detail: Detail, with_user: bool) -> Va
     }
     if with_user {
         put("authorized_user", options.user.as_str().into());
-        put("account", shared.auth.check(&options).map(|account| account.name()).into());
+        put("account", shared.account_of(link).map(|account| account.name()).into());
     }
     if detail != Detail::None {
         let mut list = link.subscriptions();

@@ -55,6 +55,7 @@ pub fn view(shared: &Shared) -> Value {
         "slow_consumer_stats": { "clients": totals.slow_consumers },
         "stale_connection_stats": { "clients": totals.stale_connections },
         "http_req_stats": shared.http_requests(),
+        "websocket": websocket(shared),
         "jetstream": shared.jetstream_view().map_or_else(|| json!({}), |view| view.summary()),
     }) {
         Value::Object(fields) => fields,
@@ -67,6 +68,26 @@ pub fn view(shared: &Shared) -> Value {
         fields.insert("tags".into(), options.server_tags.clone().into());
     }
     Value::Object(fields)
+}
+
+/// The listener for clients over WebSocket; what is not set is left out.
+fn websocket(shared: &Shared) -> Value {
+    let Some(options) = &shared.options.websocket else { return json!({}) };
+    let auth = &options.auth;
+    let origins: Vec<&str> = options.allowed_origins.iter().map(|one| one.text.as_str()).collect();
+    let fields = [
+        ("host", json!(options.host)),
+        ("port", json!(shared.websocket_port().unwrap_or(options.port))),
+        ("no_auth_user", json!(auth.no_auth_user)),
+        ("handshake_timeout", json!(options.handshake_timeout.map(nanoseconds))),
+        ("auth_timeout", json!(auth.timeout.map(|timeout| timeout.as_secs_f64()))),
+        ("no_tls", json!(true)),
+        ("same_origin", json!(options.same_origin.then_some(true))),
+        ("allowed_origins", json!((!origins.is_empty()).then_some(origins))),
+        ("compression", json!(options.compression.then_some(true))),
+    ];
+    let set = fields.into_iter().filter(|(_, value)| !value.is_null());
+    Value::Object(set.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The answer to a `/jsz` request.

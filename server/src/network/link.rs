@@ -6,12 +6,13 @@
 
 use super::outbox::Outbox;
 use super::trace;
+use super::transport::Transport;
 use crate::protocol::{ConnectOptions, ProtocolError};
 use crate::routing::{Parts, Receipt, Sink, Subscription};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -25,6 +26,8 @@ pub enum Close {
     Client,
     /// The client did something it must not.
     Violation(ProtocolError),
+    /// What the client sent cannot be taken apart into frames.
+    Framing,
     /// More bytes waited than may wait.
     SlowPending,
     /// A write took longer than it may.
@@ -39,10 +42,23 @@ impl std::fmt::Display for Close {
             Self::Client => f.write_str("Client Closed"),
             Self::Violation(ProtocolError::Malformed) => f.write_str("Protocol Violation"),
             Self::Violation(error) => write!(f, "{error}"),
+            Self::Framing => f.write_str("Read Error"),
             Self::SlowPending => f.write_str("Slow Consumer (Pending Bytes)"),
             Self::SlowWrite => f.write_str("Slow Consumer (Write Deadline)"),
             Self::Shutdown => f.write_str("Server Shutdown"),
         }
+    }
+}
+
+impl std::fmt::Display for Link {
+    /// Its address and id, as they stand in the log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.transport.forwarded_for() {
+            Some(IpAddr::V4(client)) => write!(f, "{client}/")?,
+            Some(IpAddr::V6(client)) => write!(f, "[{client}]/")?,
+            None => {}
+        }
+        write!(f, "{} - {}:{}", self.peer, self.transport.id_prefix(), self.id)
     }
 }
 
@@ -68,6 +84,7 @@ struct Out {
     bytes: Outbox,
     in_flight: usize,
     is_woken: bool,
+    is_nudged: bool,
     is_closed: bool,
 }
 
@@ -78,6 +95,8 @@ pub struct Link {
     pub id: u64,
     /// Address of the client.
     pub peer: SocketAddr,
+    /// How its bytes travel.
+    pub transport: Transport,
     /// When it was accepted.
     pub started: SystemTime,
     /// When it was accepted, on the clock that never goes back.
@@ -100,11 +119,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Link {
-    /// A fresh connection.
+    /// A fresh connection over TCP.
     pub fn new(id: u64, peer: SocketAddr, pending_bytes_max: usize) -> Arc<Self> {
+        Self::over(Transport::Tcp, id, peer, pending_bytes_max)
+    }
+    /// A fresh connection.
+    pub fn over(
+        transport: Transport,
+        id: u64,
+        peer: SocketAddr,
+        pending_bytes_max: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             peer,
+            transport,
             started: SystemTime::now(),
             started_at: Instant::now(),
             counters: Counters::default(),
@@ -172,19 +201,25 @@ impl Link {
         out.bytes.len() + out.in_flight
     }
 
-    /// Waits for something to write and takes all of it: gives whether the connection is still open.
+    /// Waits for something to write, or a nudge, and takes all that waits: gives whether the connection is still open.
     pub(super) async fn take(&self, into: &mut Vec<Bytes>) -> bool {
         loop {
             {
                 let mut out = lock(&self.out);
                 out.is_woken = false;
                 out.in_flight = out.bytes.take(into);
-                if !into.is_empty() || out.is_closed {
+                let is_nudged = std::mem::take(&mut out.is_nudged);
+                if !into.is_empty() || out.is_closed || is_nudged {
                     return !out.is_closed;
                 }
             }
             self.wakeup.notified().await;
         }
+    }
+    /// Has the writer look after what it sends of its own accord, though nothing waits.
+    pub(super) fn nudge(&self) {
+        lock(&self.out).is_nudged = true;
+        self.wakeup.notify_one();
     }
     /// Says that what was taken is written, and gives the chunks back.
     pub(super) fn release(&self, chunks: &mut Vec<Bytes>) {

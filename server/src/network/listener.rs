@@ -1,5 +1,5 @@
 //! Listens, and accepts clients until the server closes: each gets a link, a writer task and a session.
-//! Not here: what a client may do.
+//! Not here: what a client may do, clients over WebSocket before they are clients (`websocket`).
 
 use super::link::{Close, Link};
 use super::{session::Session, writer};
@@ -9,12 +9,13 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that may wait to be accepted: a client that is turned away tries again only after a second.
 const BACKLOG: u32 = 4096;
 /// Pause after a failed accept: it fails for want of file descriptors, which takes time to pass.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Listens on a host and port. The IPv4 wildcard takes IPv6 clients too, where the system can.
 pub(crate) async fn listen(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
@@ -65,20 +66,33 @@ async fn serve(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
         tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
     }
     let link = Link::new(shared.registry.next_id(), peer, shared.options.limits.pending_bytes_max);
+    let (reader, writer) = socket.into_split();
+    converse(shared, link, reader, writer).await;
+}
+
+/// Greets a client and serves it until the connection ends, whatever its bytes travel in.
+pub(super) async fn converse(
+    shared: Arc<Shared>,
+    link: Arc<Link>,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin + Send + 'static,
+) {
     let is_entered = shared.registry.enter(&link, shared.options.limits.connections_max);
-    let (reader, socket) = socket.into_split();
     link.send(shared.info_for(&link).line().as_bytes());
     if !is_entered {
         link.close(Close::Violation(ProtocolError::Connections));
+    } else if shared.listening.is_cancelled() {
+        // Those that were entered before are closed by whoever stopped listening.
+        link.close(Close::Shutdown);
     }
-    tracing::debug!(client = link.id, %peer, "client connection created");
+    tracing::debug!("{link} - Client connection created");
     let writer =
-        tokio::spawn(writer::run(link.clone(), socket, shared.options.limits.write_deadline));
+        tokio::spawn(writer::run(link.clone(), writer, shared.options.limits.write_deadline));
     Session::new(shared.clone(), link.clone()).run(reader).await;
     if let Err(error) = writer.await {
         tracing::error!(%error, client = link.id, "writer task failed");
     }
     shared.registry.leave(&link);
     let reason = link.reason().unwrap_or(Close::Client);
-    tracing::debug!(client = link.id, %peer, %reason, "client connection closed");
+    tracing::debug!("{link} - Client connection closed: {reason}");
 }

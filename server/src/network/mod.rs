@@ -8,7 +8,10 @@ mod publisher;
 pub mod registry;
 mod session;
 mod trace;
+pub mod transport;
+pub(crate) mod websocket;
 pub(crate) mod writer;
 
 pub use link::{Close, Counters, Link};
 pub use registry::Registry;
+pub use transport::Transport;

@@ -69,7 +69,7 @@ impl Session {
             control_line_bytes_max: shared.options.limits.control_line_bytes_max,
             payload_bytes_max: shared.options.limits.payload_bytes_max,
         };
-        let is_logged_in = !shared.auth.is_required();
+        let is_logged_in = !shared.auth_of(&link).is_required();
         let account = shared.accounts.global.clone();
         let origin = origin(&link, &options);
         Self {
@@ -128,7 +128,7 @@ impl Session {
                     if let Err(error) = self.on_timer() {
                         return Close::Violation(error);
                     }
-                    let next = tokio::time::Instant::now() + self.shared.options.limits.ping_interval;
+                    let next = tokio::time::Instant::now() + self.shared.ping_interval(&self.link);
                     timer.as_mut().reset(next);
                     continue;
                 }
@@ -193,7 +193,7 @@ impl Session {
 
     fn connect(&mut self, json: &[u8]) -> Step {
         let options = ConnectOptions::from_json(json)?;
-        match self.shared.auth.check(&options) {
+        match self.shared.auth_of(&self.link).check(&options) {
             Some(account) => self.account = account.clone(),
             None => {
                 tracing::warn!(client = self.link.id, user = options.user, "wrong credentials");
@@ -343,11 +343,10 @@ impl Session {
     }
 
     fn first_timer(&self) -> Duration {
-        let options = &self.shared.options.limits;
         if self.is_logged_in {
-            FIRST_PING.min(options.ping_interval)
+            FIRST_PING.min(self.shared.ping_interval(&self.link))
         } else {
-            self.shared.auth.timeout()
+            self.shared.auth_of(&self.link).timeout()
         }
     }
 

@@ -43,17 +43,12 @@ pub(super) fn delivered(link: &Link, to: &Subscription, message: &Parts<'_>) {
 }
 
 fn show(link: &Link, direction: &str, line: &str) {
-    tracing::trace!(target: WIRE, "{} - cid:{} - {direction} [{line}]", link.peer, link.id);
+    tracing::trace!(target: WIRE, "{link} - {direction} [{line}]");
 }
 
 fn body_line(link: &Link, direction: &str, body: &[u8]) {
     let text = String::from_utf8_lossy(body);
-    tracing::trace!(
-        target: WIRE,
-        "{} - cid:{} - {direction} MSG_PAYLOAD: [{text:?}]",
-        link.peer,
-        link.id
-    );
+    tracing::trace!(target: WIRE, "{link} - {direction} MSG_PAYLOAD: [{text:?}]");
 }
 
 /// CONNECT without its secrets.

@@ -85,5 +85,7 @@ async fn write_all(
             left.pop_front();
         }
     }
-    Ok(())
+    tokio::time::timeout(deadline, socket.flush())
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }

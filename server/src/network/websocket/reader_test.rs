@@ -1,0 +1,182 @@
+//! Frames as a stream of bytes, cut in every way, and what the other side is told to say.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::super::deflate::Deflate;
+use super::*;
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use tokio::io::AsyncReadExt;
+
+/// A socket that gives its bytes in pieces of one size.
+struct Pieces<'a>(Vec<&'a [u8]>);
+
+impl AsyncRead for Pieces<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(piece) = self.0.first_mut() {
+            let bytes = piece.len().min(out.remaining());
+            out.put_slice(piece.split_off(..bytes).unwrap());
+            if piece.is_empty() {
+                self.0.remove(0);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A frame with a mask.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let key = [7, 11, 13, 17];
+    let mut bytes = vec![first];
+    match payload.len() {
+        short @ 0..126 => bytes.push(0x80 | short as u8),
+        middle @ 126..65536 => {
+            bytes.push(0xfe);
+            bytes.extend((middle as u16).to_be_bytes());
+        }
+        long => {
+            bytes.push(0xff);
+            bytes.extend((long as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(key);
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+struct Found {
+    bytes: Vec<u8>,
+    error: Option<io::ErrorKind>,
+    control: Arc<Control>,
+    link: Arc<Link>,
+}
+
+async fn read(input: &[u8], piece: usize, with_compression: bool) -> Found {
+    let (control, link) =
+        (Arc::new(Control::default()), Link::new(1, SocketAddr::from(([127, 0, 0, 1], 1)), 1000));
+    let inflate = with_compression.then(|| Inflate::new(1 << 20));
+    let socket = Pieces(input.chunks(piece).collect());
+    let mut reader = Reader::new(socket, inflate, control.clone(), link.clone());
+    let mut bytes = Vec::new();
+    let error = reader.read_to_end(&mut bytes).await.err().map(|error| error.kind());
+    Found { bytes, error, control, link }
+}
+
+const PIECES: [usize; 6] = [1, 2, 7, 4096, 5000, 1_000_000];
+
+#[tokio::test]
+async fn operations_over_frames() {
+    let long: Vec<u8> = (0..200_000u32).map(|number| number as u8).collect();
+    let input = [
+        frame(0x82, b"CONN"),
+        frame(0x01, b"ECT"),
+        frame(0x89, b"one"),
+        frame(0x00, b""),
+        frame(0x80, b" {}\r\n"),
+        frame(0x8a, b"unasked"),
+        frame(0x89, b"two"),
+        frame(0x82, &long),
+        frame(0x81, &[b'x'; 300]),
+        frame(0x88, b"\x03\xe8bye"),
+        frame(0x82, b"nobody reads this"),
+    ]
+    .concat();
+    let expected = [&b"CONNECT {}\r\n"[..], &long, &[b'x'; 300]].concat();
+    for piece in PIECES {
+        let found = read(&input, piece, false).await;
+        assert!(found.bytes == expected, "pieces of {piece}");
+        assert_eq!((found.error, found.link.reason()), (None, None));
+        assert_eq!(found.control.take_pong().as_deref(), Some(&b"\x8a\x03two"[..]));
+        assert_eq!(found.control.take_last(None), b"\x88\x05\x03\xe8bye");
+    }
+}
+
+#[tokio::test]
+async fn broken_frames() {
+    for (last, status) in [
+        (vec![0x82, 1, b'a'], 1002u16),
+        (frame(0x83, b""), 1002),
+        (frame(0xc2, b""), 1002),
+        (frame(0x88, b"\x03"), 1002),
+        (frame(0x88, b"\x03\xed"), 1002),
+    ] {
+        let input = [frame(0x82, b"PING\r\n"), last].concat();
+        for piece in PIECES {
+            let found = read(&input, piece, false).await;
+            assert_eq!(found.bytes, b"PING\r\n");
+            assert_eq!(found.error, Some(io::ErrorKind::InvalidData));
+            assert_eq!(found.link.reason(), Some(Close::Framing));
+            let word = found.control.take_last(None);
+            assert_eq!(word.get(2..4), Some(&status.to_be_bytes()[..]), "{input:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn compressed_messages() {
+    let plain = b"PUB a 5\r\nhello\r\n".repeat(2000);
+    let mut payload = bytes::BytesMut::new();
+    Deflate::default().message(&[IoSlice::new(&plain)], &mut payload).unwrap();
+    let (one, two) = payload.split_at(payload.len() / 2);
+    let input = [
+        frame(0x42, one),
+        frame(0x89, b"p"),
+        frame(0x80, two),
+        frame(0x82, b"PING\r\n"),
+        frame(0xc2, &payload),
+        frame(0x42, &payload),
+        frame(0x80, b""),
+    ]
+    .concat();
+    let expected = [&plain[..], b"PING\r\n", &plain, &plain].concat();
+    for piece in PIECES {
+        let found = read(&input, piece, true).await;
+        assert!(found.bytes == expected && found.error.is_none(), "pieces of {piece}");
+        assert!(found.control.take_pong().is_some());
+    }
+    let mut bomb = bytes::BytesMut::new();
+    let mut deflate = Deflate::default();
+    let mut input = Vec::new();
+    for part in 0..20 {
+        bomb.clear();
+        deflate.message(&[IoSlice::new(&[0; 65536])], &mut bomb).unwrap();
+        bomb.extend_from_slice(&[0, 0, 0xff, 0xff]);
+        input.extend(frame(if part == 0 { 0x42 } else { 0x00 }, &bomb));
+    }
+    let found = read(&input, 4096, true).await;
+    assert_eq!(found.error, Some(io::ErrorKind::InvalidData));
+    assert!(found.bytes.len() <= (1 << 20) + 65536);
+    assert_eq!(found.control.take_last(None).get(2..4), Some(&1009u16.to_be_bytes()[..]));
+}
+
+/// A socket with empty frames without end.
+struct Endless;
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let frame = frame(0x82, b"");
+        let room = out.remaining() / frame.len();
+        out.put_slice(&frame.repeat(room));
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A client that sends without end what brings nothing does not keep timers from their turn.
+#[tokio::test]
+async fn fruitless_frames() {
+    let link = Link::new(1, SocketAddr::from(([127, 0, 0, 1], 1)), 1000);
+    let mut reader = Reader::new(Endless, None, Arc::new(Control::default()), link);
+    let turn = std::future::poll_fn(|context| {
+        let mut buffer = [0; 100];
+        let polled = Pin::new(&mut reader).poll_read(context, &mut ReadBuf::new(&mut buffer));
+        Poll::Ready(polled.is_pending())
+    });
+    assert!(turn.await);
+}
