@@ -167,11 +167,8 @@ async fn origins_and_headers() {
         ..Default::default()
     }))
     .await;
-    let bad = answer(
-        &server,
-        format!("GET / HTTP/1.1\r\n{HEAD}Origin: http://bad.example\r\n\r\n").as_bytes(),
-    );
-    assert!(bad.await.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+    let bad = format!("GET / HTTP/1.1\r\n{HEAD}Origin: http://bad.example\r\n\r\n");
+    assert!(answer(&server, bad.as_bytes()).await.starts_with("HTTP/1.1 403 Forbidden\r\n"));
     let request = tungstenite::http::Request::builder()
         .uri("ws://localhost/any/path")
         .header("Host", "localhost")
