@@ -146,4 +146,36 @@ mod tests {
         }
         assert!(is_same("ab", "ab") && !is_same("ab", "ac") && !is_same("ab", "a"));
     }
+    #[test]
+    fn logins_over_websocket() {
+        let all = AuthOptions { users: vec![user("a", false)], ..AuthOptions::default() };
+        let own = |user: Option<&str>, token: Option<&str>, nobody: Option<&str>| WebSocketAuth {
+            user: user.map(|name| self::user(name, false)),
+            token: token.map(str::to_owned),
+            no_auth_user: nobody.map(str::to_owned),
+            timeout: None,
+        };
+        // As for all, a user, a token, nobody in particular; whether each of nobody, a, w, a token is let in.
+        for (own, expected) in [
+            (own(None, None, None), [false, true, false, false]),
+            (own(Some("w"), None, None), [false, false, true, false]),
+            (own(None, Some("t"), None), [false, false, false, true]),
+            (own(None, None, Some("a")), [true, true, false, false]),
+        ] {
+            let accounts = Accounts { global: Account::new("$G"), system: Account::new("$SYS") };
+            let auth = Auth::for_websocket(&all, &own, accounts);
+            let logins = [("", "", ""), ("a", "p", ""), ("w", "p", ""), ("", "", "t")];
+            let found = logins.map(|(user, pass, auth_token)| {
+                let (user, pass, auth_token) = (user.into(), pass.into(), auth_token.into());
+                let given = ConnectOptions { user, pass, auth_token, ..ConnectOptions::default() };
+                auth.check(&given).is_some()
+            });
+            assert_eq!(found, expected, "{own:?}");
+            assert!(auth.is_announced() && auth.is_required(), "{own:?}");
+        }
+        let (open, none) = (AuthOptions::default(), WebSocketAuth::default());
+        let accounts = Accounts { global: Account::new("$G"), system: Account::new("$SYS") };
+        let auth = Auth::for_websocket(&open, &none, accounts);
+        assert!(!auth.is_announced() && !auth.is_required());
+    }
 }

@@ -267,17 +267,28 @@ async fn last_words() {
 
 #[tokio::test]
 async fn logins() {
-    let user = |name: &str| UserOptions { name: name.into(), password: "p".into(), is_system: false };
+    let user =
+        |name: &str| UserOptions { name: name.into(), password: "p".into(), is_system: false };
     let timeout = Some(Duration::from_millis(200));
     let all = AuthOptions { users: vec![user("u")], ..AuthOptions::default() };
-    let connect = |name: &str| format!("CONNECT {{\"user\":\"{name}\",\"pass\":\"p\",\"verbose\":false}}\r\n");
+    let connect = |name: &str| {
+        format!("CONNECT {{\"user\":\"{name}\",\"pass\":\"p\",\"verbose\":false}}\r\n")
+    };
     let nobody = "CONNECT {\"verbose\":false}\r\n".to_owned();
     let violation = "-ERR 'Authorization Violation'\r\n";
     for (own, input, is_let_in) in [
         (WebSocketAuth { timeout, ..Default::default() }, connect("u"), true),
         (WebSocketAuth { timeout, ..Default::default() }, nobody.clone(), false),
-        (WebSocketAuth { user: Some(user("w")), timeout, ..Default::default() }, connect("w"), true),
-        (WebSocketAuth { user: Some(user("w")), timeout, ..Default::default() }, connect("u"), false),
+        (
+            WebSocketAuth { user: Some(user("w")), timeout, ..Default::default() },
+            connect("w"),
+            true,
+        ),
+        (
+            WebSocketAuth { user: Some(user("w")), timeout, ..Default::default() },
+            connect("u"),
+            false,
+        ),
         (
             WebSocketAuth { no_auth_user: Some("u".into()), timeout, ..Default::default() },
             nobody.clone(),

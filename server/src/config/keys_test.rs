@@ -2,7 +2,7 @@
 
 use super::super::{parser, tree::Map};
 use super::*;
-use crate::config::options::LeafNodeOptions;
+use crate::config::options::{LeafNodeOptions, WebSocketOptions};
 use headwater_storage::stream::SyncPolicy;
 use headwater_storage::volume::DiskMethod;
 use std::path::Path;
@@ -109,6 +109,89 @@ fn authorization_keys() {
         auth.users.iter().map(|u| (u.name.as_str(), u.password.as_str(), u.is_system)).collect();
     assert_eq!(names, [("a", "b", false), ("c", "1234", false), ("s", "p", true)]);
     assert_eq!(auth.no_auth_user.as_deref(), Some("c"));
+}
+
+#[test]
+fn websocket_keys() {
+    assert_eq!(read("port: 1").websocket, None);
+    let plain = read("websocket { port: 8080, no_tls: true }").websocket.unwrap();
+    assert_eq!(plain.host, "0.0.0.0");
+    assert_eq!(plain, WebSocketOptions { port: 8080, ..WebSocketOptions::default() });
+    let own = read(
+        "ws { listen: '127.0.0.1:-1', no_tls: true, same_origin: true, compress: true,\n\
+         allow_origins: ['http://A:81', 'https://b'], handshake_timeout: '3s', ping_interval: '1m',\n\
+         headers { X-A: b }, authorization { user: u, password: p, timeout: 0.5 } }",
+    );
+    let own = own.websocket.unwrap();
+    assert_eq!((own.host.as_str(), own.port), ("127.0.0.1", 0));
+    assert!(own.same_origin && own.compression);
+    let origins: Vec<_> = own.allowed_origins.iter().map(|o| (o.host.as_str(), o.port)).collect();
+    assert_eq!(origins, [("a", 81), ("b", 443)]);
+    let timeouts = (own.handshake_timeout, own.ping_interval, own.auth.timeout);
+    let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
+    assert_eq!(timeouts, (seconds(3.0), seconds(60.0), seconds(0.5)));
+    assert_eq!(own.headers, [("X-A".to_owned(), "b".to_owned())]);
+    assert_eq!(own.auth.user.unwrap().name, "u");
+    let own = read(
+        "websocket { port: 1, no_tls: true, handshake_timeout: 0, authorization { token: t } }",
+    );
+    let own = own.websocket.unwrap();
+    assert_eq!((own.handshake_timeout, own.auth.token.as_deref()), (None, Some("t")));
+    let own = read(
+        "authorization { users: [ {user: a, password: b} ] }\n\
+         websocket { port: 1, no_tls: true, no_auth_user: a }",
+    );
+    assert_eq!(own.websocket.unwrap().auth.no_auth_user.as_deref(), Some("a"));
+}
+
+#[test]
+fn websocket_refusals() {
+    // What is wrong, without where.
+    let said = |text: &str| {
+        let all = refused(text);
+        let said = all.split('|').map(|one| one.split_once(": ").unwrap().1.to_owned());
+        said.collect::<Vec<_>>().join("|")
+    };
+    let own = |keys: &str| said(&format!("websocket {{ port: 1, no_tls: true, {keys} }}"));
+    for (keys, expected) in [
+        ("tls {}", "\"tls\" is not supported by Headwater"),
+        ("advertise: a", "\"advertise\" is not supported by Headwater"),
+        ("jwt_cookie: a", "\"jwt_cookie\" is not supported by Headwater"),
+        ("user_cookie: a", "\"user_cookie\" is not supported by Headwater"),
+        ("foo: a", "unknown field \"foo\""),
+        ("compression: maybe", "true or false expected"),
+        (
+            "origins: 'a b'",
+            "\"a\" is no origin: http://host[:port] or https://host[:port] expected|\"b\" is no origin: http://host[:port] or https://host[:port] expected",
+        ),
+        ("headers { Host: a }", "header \"Host\" is the server's own"),
+        ("headers { Sec-WebSocket-X: a }", "header \"Sec-WebSocket-X\" is the server's own"),
+        ("headers { 'a b': c }", "\"a b\" cannot be a header"),
+        ("headers { a: \"b\\r\\nc\" }", "control characters in a header"),
+        ("authorization { users: [] }", "unknown field \"users\""),
+        ("authorization { user: a, token: b }", "a user and a token exclude each other"),
+        ("authorization { pass: b }", "a password without a user"),
+        ("no_auth_user: a", "the no_auth_user for WebSocket is not in a list of users"),
+    ] {
+        assert_eq!(own(keys), expected, "{keys}");
+    }
+    let no_tls =
+        "t.conf:1:11: \"no_tls: true\" is needed, because TLS is not supported by Headwater";
+    assert_eq!(refused("websocket { port: 1 }"), no_tls);
+    assert_eq!(refused("websocket { port: 1, no_tls: false }"), no_tls);
+    let no_port = "t.conf:1:11: a listener for WebSocket without a port";
+    assert_eq!(refused("websocket { no_tls: true }"), no_port);
+    let both =
+        "t.conf:2:11: a user or a token for WebSocket, and a list of users, exclude each other";
+    for list in
+        ["authorization { users: [ {user: a} ] }", "ACCOUNTS { $SYS { users: [ {user: a} ] } }"]
+    {
+        for name in ["websocket", "WebSocket"] {
+            let text =
+                format!("{list}\n{name} {{ port: 1, no_tls: true, authorization {{ token: t }} }}");
+            assert_eq!(refused(&text), both, "{text}");
+        }
+    }
 }
 
 #[test]

@@ -40,3 +40,4 @@ mod sources;
 mod stream_create;
 mod stream_update;
 mod walkthrough;
+mod websocket;

@@ -137,7 +137,11 @@ impl Side {
     }
     /// Where clients connect.
     pub(crate) fn address(&self) -> String {
-        address(self.directory.path(), self.child.id()).unwrap()
+        self.address_of("nats")
+    }
+    /// Where a listener of this kind is: `nats`, `websocket`, `monitoring`.
+    pub(crate) fn address_of(&self, kind: &str) -> String {
+        address(self.directory.path(), self.child.id(), kind).unwrap()
     }
     /// What the server wrote into its log.
     pub(crate) fn log(&self) -> String {
@@ -161,20 +165,22 @@ fn spawn(program: &Path, directory: &Path, settings: &Settings) -> Child {
     command.spawn().unwrap()
 }
 
-/// The address in the ports file of a process.
-fn address(directory: &Path, pid: u32) -> Option<String> {
+/// An address in the ports file of a process.
+fn address(directory: &Path, pid: u32, kind: &str) -> Option<String> {
     let ending = format!("_{pid}.ports");
     let mut files = std::fs::read_dir(directory).unwrap().flatten();
     let file = files.find(|file| file.file_name().to_string_lossy().ends_with(&ending))?;
     let ports: Value = serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
-    Some(ports["nats"][0].as_str()?.strip_prefix("nats://")?.to_owned())
+    let url = ports[kind][0].as_str()?;
+    Some(url.split_once("://")?.1.to_owned())
 }
 
 /// Waits until JetStream answers, and has told of it: what is heard later is of the script. The connection that asked goes.
 fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
     let started = Instant::now();
     loop {
-        let client = address(directory.path(), pid).and_then(|at| Client::connect(&at, name).ok());
+        let client =
+            address(directory.path(), pid, "nats").and_then(|at| Client::connect(&at, name).ok());
         if let Some(mut client) = client {
             // Asked again only while nobody answers, so that the counters of both sides grow alike.
             let subject = "$JS.API.STREAM.NAMES".to_owned();
@@ -184,7 +190,7 @@ fn connect(directory: &tempfile::TempDir, pid: u32, name: &str) -> Client {
             if answer.is_some_and(|answer| answer.headers.is_empty()) {
                 assert!(client.hear(ANSWER).is_some(), "the request is told of");
                 drop(client);
-                let address = address(directory.path(), pid).unwrap();
+                let address = address(directory.path(), pid, "nats").unwrap();
                 return Client::connect(&address, name).unwrap();
             }
         }

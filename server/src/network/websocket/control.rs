@@ -29,7 +29,7 @@ pub(super) struct Control {
 #[derive(Debug, Default)]
 struct State {
     pong: Option<Vec<u8>>,
-    /// The frame with the last word; empty for none.
+    /// The frame with the last word; empty when it was said.
     last: Option<Vec<u8>>,
 }
 
@@ -38,9 +38,12 @@ impl Control {
     pub(super) fn answer(&self, payload: &[u8]) {
         self.lock().pong = Some(frame(Word::Pong, payload));
     }
-    /// Sets the last word; the first one stays. Without a status nothing is said.
+    /// Sets the last word; the first one stays. It may be one without a status.
     pub(super) fn end(&self, status: Option<u16>, reason: &str) {
-        let word = status.map_or_else(Vec::new, |status| last_word(status, reason));
+        let word = match status {
+            Some(status) => last_word(status, reason),
+            None => frame(Word::Close, b""),
+        };
         self.lock().last.get_or_insert(word);
     }
     /// Takes the frame that answers the newest ping.

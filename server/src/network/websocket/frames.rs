@@ -114,7 +114,7 @@ fn control_bytes(header: &FrameHeader, bytes: u64) -> Result<usize, Violation> {
     Ok(bytes)
 }
 
-/// The status and the text with which a client's last word is answered: its own. No status for no answer.
+/// The status and the text with which a client's last word is answered: its own, or none.
 pub(super) fn answer_to_close(payload: &[u8]) -> Result<(Option<u16>, &str), Violation> {
     match payload {
         [] => Ok((None, "")),
