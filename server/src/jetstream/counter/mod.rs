@@ -197,7 +197,7 @@ mod tests {
             let from = "Nats-Incr: 7\r\nNats-Stream-Source: X 1 > > b.1 id\r\n";
             let (headers, payload) = apply(&mut last, from, r#"{"val":"10"}"#).unwrap();
             assert_eq!(payload, r#"{"val":"12"}"#);
-            let (again, _) = apply(&mut last, &block.to_string(), "").unwrap();
+            let (again, _) = apply(&mut last, &block, "").unwrap();
             let known = |headers: &str| {
                 headers.lines().find(|line| line.starts_with(SOURCES)).map(str::to_owned)
             };

@@ -180,3 +180,33 @@ async fn fruitless_frames() {
     });
     assert!(turn.await);
 }
+
+proptest::proptest! {
+    /// Whatever a client sends, what comes of it does not depend on how the network cuts it.
+    #[test]
+    fn pieces_do_not_matter(
+        rows in proptest::collection::vec(
+            (proptest::sample::select(vec![0x82u8, 0x81, 0x02, 0x00, 0x80, 0x89, 0x8a, 0x88, 0xc2, 0x42]), 0..300usize),
+            0..12,
+        ),
+        change in proptest::option::of((0..2000usize, proptest::num::u8::ANY)),
+        piece in 1..200usize,
+        with_compression in proptest::bool::ANY,
+    ) {
+        let payload = |bytes: usize| (0..bytes).map(|at| (at * 7) as u8).collect::<Vec<_>>();
+        let mut input: Vec<u8> =
+            rows.iter().flat_map(|(first, bytes)| frame(*first, &payload(*bytes))).collect();
+        if let Some((at, byte)) = change && let Some(slot) = input.get_mut(at) {
+            *slot = byte;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let once = runtime.block_on(read(&input, input.len().max(1), with_compression));
+        let cut = runtime.block_on(read(&input, piece, with_compression));
+        proptest::prop_assert_eq!(once.error, cut.error);
+        if once.error.is_none() || !with_compression {
+            proptest::prop_assert_eq!(once.bytes, cut.bytes);
+        }
+        proptest::prop_assert_eq!(once.control.take_pong(), cut.control.take_pong());
+        proptest::prop_assert_eq!(once.control.take_last(None), cut.control.take_last(None));
+    }
+}
