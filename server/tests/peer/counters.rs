@@ -58,14 +58,12 @@ fn increments(name: &'static str, storage: &str) -> Script {
         (("Nats-TTL", "5"), ""),
         (("Nats-Stream-Source", "x"), ""),
         (("Nats-Schedule", "x"), ""),
-        (("Nats-Counter-Sources", "x"), ""),
         (("Nats-Msg-Id", "one"), ""),
         (("Nats-Msg-Id", "one"), ""),
     ] {
         script = script.publish_with("a.2", &[("Nats-Incr", "3"), more], text);
         script = script.publish_with("a.3", &[more], text);
     }
-    // The one whose sources cannot be read stands in the way, until it goes.
     script = script
         .publish("a.2", "")
         .publish("a.2", "text")
@@ -82,6 +80,15 @@ fn increments(name: &'static str, storage: &str) -> Script {
         .direct("A", json!({"last_by_subj": "a.1"}))
         .direct("A", json!({"last_by_subj": "a.2"}));
     script.show("A", [1, 4, 9])
+}
+
+/// What a publisher says of a counter's sources: nothing of it is believed.
+fn said() -> Script {
+    Script::new("counters/said")
+        .with_loose_times()
+        .create(stream("A", json!({"storage": "file"})))
+        .publish_with("a.1", &[("Nats-Incr", "3"), ("Nats-Counter-Sources", "x")], "")
+        .publish_with("a.1", &[("Nats-Incr", "1")], "")
 }
 
 fn deleted() -> Script {
@@ -202,6 +209,7 @@ fn counters() {
         increments("counters/increments", "file"),
         increments("counters/increments_memory", "memory"),
         deleted(),
+        said(),
         in_batches(),
         sources(),
         configurations(),
