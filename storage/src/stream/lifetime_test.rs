@@ -191,3 +191,19 @@ fn lifetimes_are_not_acted_on_unless_the_stream_says_so() {
     }
     assert_eq!(clock.now(), Timestamp(1300));
 }
+
+#[test]
+fn nothing_gives_way_to_a_message_whose_time_is_over() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let volume = open(&disk, &clock).unwrap();
+    let config = StreamConfig { name: "s".into(), lifetimes: true, ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config.clone())).unwrap();
+    for lifetime in [Lifetime::Unset, Lifetime::For(Duration::from_nanos(5)), Lifetime::Unset] {
+        now(stream.append(NewMessage { lifetime, ..message("a", b"") })).unwrap();
+    }
+    clock.advance(10);
+    let limits = Limits { messages_per_subject: Some(2), ..Limits::default() };
+    now(stream.update(StreamConfig { limits, ..config })).unwrap();
+    assert_eq!(stream.deleted(), [(2, 2)]);
+    assert_eq!(stream.state().messages, 2);
+}

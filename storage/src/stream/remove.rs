@@ -159,7 +159,8 @@ impl Core {
     /// Removes what is over any limit, whatever was appended last: after the limits changed, or after recovery.
     pub(crate) fn enforce(&mut self, now: Timestamp) -> Result<Option<Effect>> {
         self.check()?;
-        let mut removed = Ranges::new();
+        // First, so that nothing gives way to what goes anyhow.
+        let mut removed = self.lifetimes_over(now);
         if let Some(max) = self.config.limits.messages_per_subject {
             let mut over = Vec::new();
             let contents = &self.contents;
@@ -172,7 +173,6 @@ impl Core {
                 limit::over_subject_limit(&self.config, &mut self.contents, &subject, &mut removed);
             }
         }
-        removed.extend(self.lifetimes_over(now));
         let removed = self.removed_by_limits(removed, now)?;
         Ok((!removed.is_empty()).then(|| Effect { removed, ..Effect::default() }))
     }
