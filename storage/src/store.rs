@@ -118,6 +118,7 @@ impl LogStore {
             journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
+        store.shared.progress().unopened = logs.into_iter().collect();
         store.checkpointer.run(false)?;
         Ok((Arc::new(store), report))
     }
@@ -212,6 +213,7 @@ impl LogStore {
             let mut progress = self.shared.progress();
             progress.ends.insert(id, log.writing().end());
             progress.firsts.entry(id).or_insert(first.unwrap_or(SegmentNumber(0)));
+            progress.unopened.remove(&id);
         }
         self.shared.register(&log);
         if let SyncPolicy::Interval(interval) = options.sync {
@@ -270,6 +272,7 @@ impl LogStore {
             let mut progress = self.shared.progress();
             progress.ends.remove(&id);
             progress.firsts.remove(&id);
+            progress.unopened.remove(&id);
             progress.dirty.retain(|segment, _| segment.log != id);
         }
         let directory = log_directory(id);

@@ -69,12 +69,14 @@ impl Checkpointer {
     fn make(&self, closed: bool, always: bool) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.check()?;
-        let (start, ends, dirty) = {
+        let (start, ends, dirty, closed) = {
             let mut progress = self.shared.progress();
+            // The next process has to look at what this one did not.
+            let closed = closed && progress.unopened.is_empty();
             let mut dirty: Vec<_> = std::mem::take(&mut progress.dirty).into_iter().collect();
             dirty.sort_unstable_by_key(|(id, _)| *id);
             let ends = (progress.ends.clone(), progress.firsts.clone());
-            (progress.acknowledged, ends, dirty)
+            (progress.acknowledged, ends, dirty, closed)
         };
         if !always && start == state.last && dirty.is_empty() {
             return Ok(());

@@ -17,7 +17,7 @@ use crate::{
 };
 use crossbeam_channel::Sender;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
     sync::{
@@ -71,6 +71,9 @@ pub(crate) struct Progress {
     pub(crate) firsts: BTreeMap<LogId, SegmentNumber>,
     /// Segments that were, to be unlinked once a checkpoint says so.
     pub(crate) given_up: Vec<Arc<SegmentFile>>,
+    /// Logs that were there and were not opened yet: what an earlier process left of them unsynced may still be so, and until
+    /// there is none the store does not end cleanly.
+    pub(crate) unopened: BTreeSet<LogId>,
     /// Files written since they were synced.
     pub(crate) dirty: hashbrown::HashMap<SegmentId, Arc<dyn DiskFile>>,
 }

@@ -74,8 +74,7 @@ impl<'a> Opening<'a> {
     /// Opens it.
     pub(crate) fn run(mut self, options: LogOptions) -> Result<Arc<FileLog>> {
         let numbers = self.segment_numbers()?;
-        let durable = self.durable.map(|end| end.segment);
-        if self.shared.unclean || numbers.iter().any(|number| Some(*number) > durable) {
+        if self.shared.unclean {
             self.sync_directory()?;
         }
         for (index, number) in numbers.iter().enumerate() {
@@ -150,11 +149,13 @@ impl<'a> Opening<'a> {
             self.note_missing(from..number.0);
         }
         self.begin(&file, header, first);
-        if len > floor {
-            // Also where the volume was closed: an opening that did not come to this log may have closed it.
-            write_again(&opened, floor, len).map_err(|error| {
-                Error::io(format!("write {} again", file.path().display()), error)
-            })?;
+        // A file that ends at the floor may have been cut there by a process that did not come to the sync.
+        if len > floor || (self.shared.unclean && floor != u64::MAX) {
+            if self.shared.unclean {
+                write_again(&opened, floor, len).map_err(|error| {
+                    Error::io(format!("write {} again", file.path().display()), error)
+                })?;
+            }
             opened.sync().map_err(|error| {
                 let failed = Error::ReadOnly(format!("sync {}: {error}", file.path().display()));
                 self.shared.fail(&failed);
@@ -359,9 +360,13 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Writes what lies behind the last checkpoint once more: after a failed sync of an earlier process the system may show
-/// pages that it will never write, and say that it has nothing to sync.
+/// Writes what lies behind the last checkpoint once more, and cuts the file where it ends: after a failed sync of an earlier
+/// process the system may show what it will never write, and say that it has nothing to sync.
 fn write_again(file: &Arc<dyn DiskFile>, from: u64, to: u64) -> std::io::Result<()> {
+    file.truncate(to)?;
+    if to <= from {
+        return Ok(());
+    }
     let mut chunk =
         vec![0; WRITE_AGAIN_BYTES.min(usize::try_from(to - from).unwrap_or(usize::MAX))];
     let mut at = from;

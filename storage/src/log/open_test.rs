@@ -3,8 +3,9 @@
 
 use super::{Group, LogId, LogRef, NewFrame, Position, Replay, SegmentNumber};
 use crate::{
-    Error, Timestamp,
+    Error, Result, Timestamp,
     disk::{Disk, SimulatedDisk},
+    format::segment_header::SegmentId,
     log::Waiter,
     segment::segment_path,
     store::{CommitMode, LogOptions, LogStore, LogStoreOptions},
@@ -29,14 +30,14 @@ struct Opened {
     damage: Vec<String>,
 }
 
-fn store(disk: &SimulatedDisk) -> Arc<LogStore> {
+fn try_store(disk: &SimulatedDisk) -> Result<Arc<LogStore>> {
     let options = LogStoreOptions {
         journal_bytes_max: 128 << 10,
         journal_file_bytes: 64 << 10,
         mode: CommitMode::Manual,
     };
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    LogStore::open(disk, options).unwrap().0
+    LogStore::open(disk, options).map(|(store, _)| store)
 }
 
 fn options() -> LogOptions {
@@ -48,27 +49,29 @@ fn options() -> LogOptions {
 }
 
 fn open(disk: &SimulatedDisk) -> Opened {
-    let store = store(disk);
+    try_open(disk).unwrap()
+}
+
+fn try_open(disk: &SimulatedDisk) -> Result<Opened> {
+    let store = try_store(disk)?;
     let (mut records, mut damage) = (0, Vec::new());
-    let log = match store.list_logs().unwrap().is_empty() {
-        true => store.create_log(LOG, options()).unwrap(),
-        false => store
-            .open_log(LOG, options(), &mut |event| {
-                match event {
-                    Replay::Frame(_, body) => records += u64::from(body.count),
-                    Replay::Damage { places, .. } => {
-                        damage.extend(places.iter().map(ToString::to_string));
-                    }
-                    Replay::Torn(_) | Replay::Summary(_) => {}
+    let log = match store.list_logs()?.is_empty() {
+        true => store.create_log(LOG, options())?,
+        false => store.open_log(LOG, options(), &mut |event| {
+            match event {
+                Replay::Frame(_, body) => records += u64::from(body.count),
+                Replay::Damage { places, .. } => {
+                    damage.extend(places.iter().map(ToString::to_string));
                 }
-                Ok(())
-            })
-            .unwrap(),
+                Replay::Torn(_) | Replay::Summary(_) => {}
+            }
+            Ok(())
+        })?,
     };
     let waiter = Arc::new(Waiter::default());
     let listener: Weak<Waiter> = Arc::downgrade(&waiter);
     log.listen(listener);
-    Opened { store, log, _waiter: waiter, records, damage }
+    Ok(Opened { store, log, _waiter: waiter, records, damage })
 }
 
 impl Opened {
@@ -112,9 +115,12 @@ impl Opened {
     }
 }
 
+fn path() -> std::path::PathBuf {
+    segment_path(SegmentId { log: LOG, number: SegmentNumber(0) })
+}
+
 fn content(disk: &SimulatedDisk) -> Vec<u8> {
-    let id = crate::format::segment_header::SegmentId { log: LOG, number: SegmentNumber(0) };
-    disk.content(&segment_path(id)).unwrap()
+    disk.content(&path()).unwrap()
 }
 
 /// After a failed sync the system shows pages that it never writes. A process that ends before it comes to the log closes the
@@ -132,7 +138,7 @@ fn what_a_closed_volume_shows_behind_its_durable_end_is_written_again() {
         assert!(matches!(opened.store.checkpoint(), Err(Error::ReadOnly(_))));
         drop(opened);
         let disk = disk.kill(seed);
-        store(&disk).close().unwrap();
+        try_store(&disk).unwrap().close().unwrap();
         let disk = disk.kill(seed);
         let seen = open(&disk).records;
         was_there += u64::from(seen == 3);
@@ -178,4 +184,45 @@ fn nothing_is_written_to_a_segment_that_was_written_again() {
         assert_eq!((found.records, found.damage.len()), (records, 0), "seed {seed}");
     }
     assert!(was_last > 5, "{was_last}");
+}
+
+/// A torn end is cut, and the process ends before the sync of that: the next one finds the file as long as what was durable, and
+/// writes to it. The bytes that were cut must not come back behind what it writes.
+#[test]
+fn a_cut_that_was_not_synced_is_made_again() {
+    for seed in 0..40 {
+        let disk = SimulatedDisk::new(seed);
+        let opened = open(&disk);
+        opened.append(1);
+        opened.store.checkpoint().unwrap();
+        opened.append(2);
+        let whole = content(&disk);
+        let next = disk.kill(seed);
+        drop(opened);
+        // The frames lie there with a wrong byte in the first one.
+        let mut torn = whole.clone();
+        torn[64 + RECORD_BYTES + 100] ^= 1;
+        next.replace(&path(), &torn).unwrap();
+        let disk = next.kill(seed);
+        // The process ends at the cut, before the sync of it.
+        let mut operation = 0;
+        let disk = loop {
+            operation += 1;
+            let disk = disk.kill(seed);
+            disk.crash_at(operation);
+            let ended = try_open(&disk);
+            assert!(disk.is_crashed(), "seed {seed}: nothing is cut");
+            drop(ended);
+            if content(&disk).len() < torn.len() {
+                break disk.kill(seed);
+            }
+        };
+        let opened = open(&disk);
+        assert_eq!((opened.records, opened.damage.len()), (1, 0), "seed {seed}");
+        opened.append(1);
+        let disk = disk.restart(seed);
+        drop(opened);
+        let found = open(&disk);
+        assert!(found.records <= 2 && found.damage.is_empty(), "seed {seed}: {:?}", found.damage);
+    }
 }
