@@ -343,6 +343,7 @@ impl Model {
             && self.messages == other.messages
             && self.last == other.last
             && self.progress == other.progress
+            && self.last_time == other.last_time
             && self.dues() == other.dues()
     }
 }

@@ -114,9 +114,9 @@ impl Model {
 
     /// What a new configuration takes away.
     pub fn enforce(&mut self, now: i64) {
-        self.limit_subjects();
+        // First, so that nothing gives way to what goes anyhow.
         self.end_lifetimes(now);
-        self.limit_all(now);
+        self.limit(now);
     }
 
     /// What opening takes away.

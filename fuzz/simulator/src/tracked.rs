@@ -335,10 +335,11 @@ impl Tracked {
     pub fn recognize(&self, stream: &Arc<Stream>, candidates: Vec<Model>) -> Result<Model> {
         let observed = observe(stream)?;
         let (progress, config) = (stream.progress_entries(), stream.config());
-        let dues = dues(stream);
+        let (dues, last_time) = (dues(stream), stream.state().last_time.map(|time| time.0));
         let fits = |candidate: &Model| {
             difference(candidate, &observed).is_none()
                 && candidate.dues() == dues
+                && candidate.last_time == last_time
                 && candidate.progress.clone().into_iter().eq(progress.iter().cloned())
                 && candidate.config == config
         };
@@ -357,6 +358,8 @@ impl Tracked {
             let what = difference(candidate, &observed).unwrap_or_else(|| {
                 if candidate.dues() != dues {
                     format!("due {dues:?} instead of {:?}", candidate.dues())
+                } else if candidate.last_time != last_time {
+                    format!("last time {last_time:?} instead of {:?}", candidate.last_time)
                 } else if candidate.config == config {
                     format!("progress {:?}", candidate.progress)
                 } else {
