@@ -6,6 +6,7 @@ use super::control::{INVALID_DATA, TOO_BIG};
 use super::frames::Violation;
 use bytes::{BufMut, BytesMut};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use tokio::io::ReadBuf;
 
@@ -25,7 +26,8 @@ const BOMB: Violation =
 /// Inflates messages.
 #[derive(Debug)]
 pub(super) struct Inflate {
-    stream: Decompress,
+    /// There while a message is under way.
+    stream: Option<Decompress>,
     message_bytes_max: u64,
     tail_used: usize,
     is_ended: bool,
@@ -34,8 +36,7 @@ pub(super) struct Inflate {
 impl Inflate {
     /// `message_bytes_max` is what a message may inflate to.
     pub(super) fn new(message_bytes_max: u64) -> Self {
-        let stream = Decompress::new(false);
-        Self { stream, message_bytes_max, tail_used: 0, is_ended: false }
+        Self { stream: None, message_bytes_max, tail_used: 0, is_ended: false }
     }
 
     /// Inflates a piece of a message, as far as there is room; gives how much of it was used.
@@ -44,19 +45,20 @@ impl Inflate {
         input: &[u8],
         out: &mut ReadBuf<'_>,
     ) -> Result<usize, Violation> {
+        let stream = self.stream.get_or_insert_with(|| Decompress::new(false));
         let mut used = 0;
         // A block may say that it is the last one; what stands behind it means nothing.
         while !self.is_ended && out.remaining() > 0 {
             let rest = input.get(used..).unwrap_or_default();
-            let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
+            let (before_in, before_out) = (stream.total_in(), stream.total_out());
             let room = out.initialize_unfilled_to(out.remaining().min(INFLATED_BYTES));
-            let status = self.stream.decompress(rest, room, FlushDecompress::Sync);
+            let status = stream.decompress(rest, room, FlushDecompress::Sync);
             self.is_ended = status.map_err(|_| BROKEN)? == Status::StreamEnd;
-            let produced = self.stream.total_out() - before_out;
-            let consumed = self.stream.total_in() - before_in;
+            let produced = stream.total_out() - before_out;
+            let consumed = stream.total_in() - before_in;
             out.advance(usize::try_from(produced).unwrap_or(usize::MAX));
             used += usize::try_from(consumed).unwrap_or(usize::MAX);
-            if self.stream.total_out() > self.message_bytes_max {
+            if stream.total_out() > self.message_bytes_max {
                 return Err(BOMB);
             }
             if produced == 0 && (consumed == 0 || used == input.len()) {
@@ -76,34 +78,29 @@ impl Inflate {
         if self.tail_used < TAIL.len() {
             return Err(BROKEN);
         }
-        self.stream.reset(false);
+        self.stream = None;
         (self.tail_used, self.is_ended) = (0, false);
         Ok(true)
     }
 }
 
-/// Deflates messages. The state is made with the first one, because it is large.
-#[derive(Debug, Default)]
-pub(super) struct Deflate {
-    stream: Option<Compress>,
+thread_local! {
+    /// What deflates, which is large: messages are deflated at once and each for itself, so that a thread needs one only.
+    static DEFLATE: RefCell<Option<Compress>> = const { RefCell::new(None) };
 }
 
-impl Deflate {
-    /// Deflates the beginning of what there is into the payload of one message; gives how much that was.
-    pub(super) fn message(
-        &mut self,
-        chunks: &[IoSlice<'_>],
-        out: &mut BytesMut,
-    ) -> io::Result<usize> {
-        let stream = self.stream.get_or_insert_with(|| Compress::new(Compression::fast(), false));
+/// Deflates the beginning of what there is into the payload of one message; gives how much that was.
+pub(super) fn deflate(chunks: &[IoSlice<'_>], out: &mut BytesMut) -> io::Result<usize> {
+    DEFLATE.with_borrow_mut(|stream| {
+        let stream = stream.get_or_insert_with(|| Compress::new(Compression::fast(), false));
         stream.reset();
         let (start, mut taken) = (out.len(), 0);
         for chunk in chunks {
             let most = chunk.len().min(MESSAGE_BYTES_MAX - taken);
             let mut rest = chunk.get(..most).unwrap_or_default();
             while !rest.is_empty() {
-                let used = step(stream, rest, FlushCompress::None, out)?;
-                rest = rest.get(used.0..).unwrap_or_default();
+                let (used, _) = step(stream, rest, FlushCompress::None, out)?;
+                rest = rest.get(used..).unwrap_or_default();
             }
             taken += most;
         }
@@ -112,7 +109,7 @@ impl Deflate {
         let end = out.len().saturating_sub(TAIL.len()).max(start);
         out.truncate(end);
         Ok(taken)
-    }
+    })
 }
 
 /// Deflates as much as there is room for; gives the bytes used and made.

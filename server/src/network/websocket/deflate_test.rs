@@ -3,10 +3,10 @@
 
 use super::*;
 
-fn deflated(deflate: &mut Deflate, plain: &[u8]) -> Vec<u8> {
+fn deflated(plain: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::from(&b"head"[..]);
     let (one, two) = plain.split_at(plain.len() / 3);
-    let used = deflate.message(&[IoSlice::new(one), IoSlice::new(two)], &mut out).unwrap();
+    let used = deflate(&[IoSlice::new(one), IoSlice::new(two)], &mut out).unwrap();
     assert_eq!(used, plain.len().min(MESSAGE_BYTES_MAX));
     out.get(4..).unwrap().to_vec()
 }
@@ -45,7 +45,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn there_and_back() {
-    let (mut deflate, mut inflate) = (Deflate::default(), Inflate::new(1 << 20));
+    let mut inflate = Inflate::new(1 << 20);
     let rows = [
         Vec::new(),
         b"PUB a 5\r\nhello\r\n".to_vec(),
@@ -55,7 +55,7 @@ fn there_and_back() {
         vec![b'x'; MESSAGE_BYTES_MAX],
     ];
     for (row, plain) in rows.iter().enumerate() {
-        let message = deflated(&mut deflate, plain);
+        let message = deflated(plain);
         for (piece, room) in [(1, 100_000), (100_000, 1), (7, 13), (100_000, 100_000), (512, 4096)]
         {
             let found = inflated(&mut inflate, &message, piece, room).unwrap();
@@ -63,7 +63,7 @@ fn there_and_back() {
         }
     }
     assert_eq!(
-        deflate.message(&[IoSlice::new(&noise(100_000))], &mut BytesMut::new()).unwrap(),
+        deflate(&[IoSlice::new(&noise(100_000))], &mut BytesMut::new()).unwrap(),
         MESSAGE_BYTES_MAX
     );
 }
@@ -71,13 +71,13 @@ fn there_and_back() {
 #[test]
 fn hostile_input() {
     let mut inflate = Inflate::new(1000);
-    let message = deflated(&mut Deflate::default(), &[0; 1001]);
+    let message = deflated(&[0; 1001]);
     assert_eq!(inflated(&mut inflate, &message, 100, 64), Err(BOMB));
     assert_eq!(inflated(&mut Inflate::new(1001), &message, 100, 64).unwrap().len(), 1001);
     assert_eq!(inflated(&mut Inflate::new(1000), &[0xff; 50], 100, 64), Err(BROKEN));
     // Cut in the middle, the tail is not what ends it.
     let mut inflate = Inflate::new(1 << 20);
-    let message = deflated(&mut Deflate::default(), &noise(500));
+    let message = deflated(&noise(500));
     let cut = inflated(&mut inflate, message.get(..100).unwrap(), 100, 64);
     assert!(cut.is_err() || cut.unwrap().len() < 500);
 }

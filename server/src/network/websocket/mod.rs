@@ -20,7 +20,7 @@ use crate::config::options::WebSocketOptions;
 use crate::server::{StartError, listen};
 use crate::shared::Shared;
 use control::Control;
-use deflate::{Deflate, Inflate};
+use deflate::Inflate;
 use head::Refusal;
 use reader::Reader;
 use std::io;
@@ -142,10 +142,10 @@ async fn serve(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr, upgrade
     let payload_bytes_max = limits.payload_bytes_max as u64;
     let inflated_bytes_max = (payload_bytes_max * INFLATED_PAYLOADS_MAX).min(INFLATED_BYTES_MAX);
     let inflate = upgrade.is_compressed.then(|| Inflate::new(inflated_bytes_max));
-    let deflate = upgrade.is_compressed.then(Deflate::default);
     let control = Arc::new(Control::default());
     let (reader, writer) = socket.into_split();
     let reader = Reader::new(reader, inflate, control.clone(), link.clone());
-    let writer = Writer::new(writer, upgrade.is_browser, deflate, control, link.clone());
+    let (is_browser, is_compressed) = (upgrade.is_browser, upgrade.is_compressed);
+    let writer = Writer::new(writer, is_browser, is_compressed, control, link.clone());
     converse(shared, link, reader, writer).await;
 }

@@ -1,7 +1,7 @@
 //! Frames as a stream of bytes, cut in every way, and what the other side is told to say.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::super::deflate::Deflate;
+use super::super::deflate::deflate;
 use super::*;
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -119,7 +119,7 @@ async fn broken_frames() {
 async fn compressed_messages() {
     let plain = b"PUB a 5\r\nhello\r\n".repeat(2000);
     let mut payload = bytes::BytesMut::new();
-    Deflate::default().message(&[IoSlice::new(&plain)], &mut payload).unwrap();
+    deflate(&[IoSlice::new(&plain)], &mut payload).unwrap();
     let (one, two) = payload.split_at(payload.len() / 2);
     let input = [
         frame(0x42, one),
@@ -138,11 +138,10 @@ async fn compressed_messages() {
         assert!(found.control.take_pong().is_some());
     }
     let mut bomb = bytes::BytesMut::new();
-    let mut deflate = Deflate::default();
     let mut input = Vec::new();
     for part in 0..20 {
         bomb.clear();
-        deflate.message(&[IoSlice::new(&[0; 65536])], &mut bomb).unwrap();
+        deflate(&[IoSlice::new(&[0; 65536])], &mut bomb).unwrap();
         bomb.extend_from_slice(&[0, 0, 0xff, 0xff]);
         input.extend(frame(if part == 0 { 0x42 } else { 0x00 }, &bomb));
     }

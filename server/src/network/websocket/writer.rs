@@ -5,7 +5,7 @@
 //! Not here: what is written (`outbox`), when (`network::writer`).
 
 use super::control::Control;
-use super::deflate::Deflate;
+use super::deflate::deflate;
 use super::frames::HEADER_BYTES_MAX;
 use crate::network::{Close, Link};
 use bytes::{Buf, BufMut, BytesMut};
@@ -34,22 +34,30 @@ pub(super) struct Writer<W> {
     /// Bytes of the open message that are to come.
     left: usize,
     message_bytes_max: usize,
-    deflate: Option<Deflate>,
+    is_compressed: bool,
     control: Arc<Control>,
     link: Arc<Link>,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// Writes to a socket, compressed where there is something to deflate with.
+    /// Writes to a socket.
     pub(super) fn new(
         socket: W,
         is_browser: bool,
-        deflate: Option<Deflate>,
+        is_compressed: bool,
         control: Arc<Control>,
         link: Arc<Link>,
     ) -> Self {
         let message_bytes_max = if is_browser { BROWSER_BYTES_MAX } else { usize::MAX };
-        Self { socket, ahead: BytesMut::new(), left: 0, message_bytes_max, deflate, control, link }
+        Self {
+            socket,
+            ahead: BytesMut::new(),
+            left: 0,
+            message_bytes_max,
+            is_compressed,
+            control,
+            link,
+        }
     }
 
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -68,9 +76,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         if let Some(pong) = self.control.take_pong() {
             self.ahead.extend_from_slice(&pong);
         }
-        if let Some(deflate) = self.deflate.as_mut().filter(|_| total >= COMPRESSED_BYTES_MIN) {
+        if self.is_compressed && total >= COMPRESSED_BYTES_MIN {
             let mut payload = BytesMut::new();
-            let used = deflate.message(chunks, &mut payload)?;
+            let used = deflate(chunks, &mut payload)?;
             self.put_header(payload.len(), true);
             self.ahead.extend_from_slice(&payload);
             return Ok(used);

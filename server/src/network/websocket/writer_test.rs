@@ -34,9 +34,8 @@ impl AsyncWrite for Narrow {
 
 fn writer(bytes_max: usize, is_browser: bool, with_compression: bool) -> Writer<Narrow> {
     let link = Link::new(1, SocketAddr::from(([127, 0, 0, 1], 1)), 1000);
-    let deflate = with_compression.then(Deflate::default);
     let socket = Narrow { taken: Vec::new(), bytes_max };
-    Writer::new(socket, is_browser, deflate, Arc::new(Control::default()), link)
+    Writer::new(socket, is_browser, with_compression, Arc::new(Control::default()), link)
 }
 
 /// The frames of a server: first byte and payload.
