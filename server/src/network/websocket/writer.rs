@@ -68,6 +68,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             self.ahead.advance(written);
         }
+        if self.is_compressed {
+            // It held a whole message, and an idle connection should hold none.
+            self.ahead = BytesMut::new();
+        }
         Poll::Ready(Ok(()))
     }
 
