@@ -70,11 +70,11 @@ fn add(last: Option<&Last>, message: &mut NewMessage) -> Result<(), ApiError> {
     total = total.plus(&increment);
     message.payload = Bytes::from(format!("{{\"val\":\"{total}\"}}"));
     // What a publisher or another counter says of sources counts for nothing here.
-    let known = (!sources.is_empty()).then(|| json(&sources));
-    let is_sources = |line: &[u8]| line.starts_with(SOURCES_LINE);
-    if known.is_some() || headers::value(&message.headers, SOURCES).is_some() {
-        let known = known.as_deref().map(|known| (SOURCES, known));
-        message.headers = headers::rewrite(&message.headers, is_sources, known);
+    if !sources.is_empty() {
+        message.headers = headers::set(&message.headers, SOURCES, &json(&sources));
+    } else if headers::value(&message.headers, SOURCES).is_some() {
+        let is_sources = |line: &[u8]| line.starts_with(SOURCES_LINE);
+        message.headers = headers::rewrite(&message.headers, is_sources, None);
     }
     let bytes = message.headers.len() + message.payload.len();
     if bytes > CONTENT_BYTES_MAX {
