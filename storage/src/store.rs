@@ -268,13 +268,7 @@ impl LogStore {
             log.fail(&Error::Closed);
             self.driver.barrier(&self.shared);
         }
-        {
-            let mut progress = self.shared.progress();
-            progress.ends.remove(&id);
-            progress.firsts.remove(&id);
-            progress.unopened.remove(&id);
-            progress.dirty.retain(|segment, _| segment.log != id);
-        }
+        self.shared.progress().forget(id);
         let directory = log_directory(id);
         let removed = PathBuf::from(format!("{}{REMOVED_SUFFIX}", directory.display()));
         match self.shared.disk.rename(&directory, &removed) {

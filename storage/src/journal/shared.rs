@@ -78,6 +78,16 @@ pub(crate) struct Progress {
     pub(crate) dirty: hashbrown::HashMap<SegmentId, Arc<dyn DiskFile>>,
 }
 
+impl Progress {
+    /// A log is removed.
+    pub(crate) fn forget(&mut self, id: LogId) {
+        self.ends.remove(&id);
+        self.firsts.remove(&id);
+        self.unopened.remove(&id);
+        self.dirty.retain(|segment, _| segment.log != id);
+    }
+}
+
 /// What the parts of a store share.
 pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
