@@ -5,7 +5,8 @@
 use crate::{
     copies::Plan,
     model::{Stored, matches},
-    tracked::{Answers, Told, observe},
+    observed::observe,
+    tracked::{Answers, Told},
     world::World,
 };
 use anyhow::{Context as _, Result, bail, ensure};

@@ -10,7 +10,8 @@ use crate::{
     copy_check::Ever,
     damage::Rest,
     model::{Stored, kind},
-    tracked::{Tracked, observe, stored},
+    observed::{observe, stored},
+    tracked::Tracked,
     world::{World, at_once},
 };
 use anyhow::{Context as _, Result, bail, ensure};

@@ -14,6 +14,7 @@ mod damage_check;
 mod machine_steps;
 pub mod model;
 mod model_checks;
+pub mod observed;
 mod passing;
 pub mod random;
 mod restart;
