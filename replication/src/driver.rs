@@ -8,7 +8,7 @@
 use crate::{
     Error, Result,
     limits::{BATCH_BYTES_TARGET, BATCH_MESSAGES_MAX, REFUSED_RETRY_MAX, RETRY_MAX, RETRY_MIN},
-    origin::{Origin, OriginBatch, Session},
+    origin::{Acknowledge, Origin, OriginBatch, Session},
     pipeline::{Flight, Pace, Pipeline},
     plugin::{Plugin, Situation},
     status::{Board, State},
@@ -35,15 +35,28 @@ struct Memory {
     failures: u32,
     /// The last error that was logged, so that a lasting one is logged once.
     logged: String,
+    /// Who wants to know what is durable, in this session.
+    acknowledge: Option<Arc<dyn Acknowledge>>,
+}
+
+impl Memory {
+    fn durable(&self, sequence: u64) {
+        if let Some(acknowledge) = &self.acknowledge {
+            acknowledge.durable(sequence);
+        }
+    }
 }
 
 impl Driver {
     /// Runs until it is stopped or the target is gone. Nothing is in flight when it returns.
     pub(crate) async fn run(mut self) {
-        let mut memory = Memory { pace: Pace::Fast, failures: 0, logged: String::new() };
+        let mut memory =
+            Memory { pace: Pace::Fast, failures: 0, logged: String::new(), acknowledge: None };
         loop {
             let changed = self.origin.changed();
-            let Err(error) = self.session(&mut memory).await else {
+            let result = self.session(&mut memory).await;
+            memory.acknowledge = None;
+            let Err(error) = result else {
                 break self.show(State::Stopped, None);
             };
             if matches!(error, Error::TargetClosed) {
@@ -78,6 +91,7 @@ impl Driver {
             Error::OriginRecreated { .. }
             | Error::OriginBehind { .. }
             | Error::Progress { .. }
+            | Error::ConsumerUnfit(_)
             | Error::Halted(_) => (State::Halted, None),
             // The careful try comes at once: it stores what stands before the refused message.
             Error::Refused { .. } if memory.pace == Pace::Fast => {
@@ -134,6 +148,7 @@ impl Driver {
             () = stopped(&mut stop) => return Ok(()),
             sequence = session.start(request.start, request.filters) => sequence?,
         };
+        memory.acknowledge = session.acknowledge();
         {
             let mut current = self.board.current();
             current.frontier = Some(session.frontier());
@@ -235,6 +250,8 @@ async fn read(
             let mut current = board.current();
             (current.state, current.error) = (State::Copying, None);
             current.position = current.position.max(Some(pipeline.examined_through()));
+            drop(current);
+            memory.durable(pipeline.examined_through());
             is_shown = true;
         }
         tokio::select! {
@@ -264,6 +281,7 @@ fn advance(board: &Board, memory: &mut Memory, flight: Flight) {
     memory.failures = 0;
     memory.pace = Pace::Fast;
     memory.logged.clear();
+    memory.durable(flight.position);
     let mut current = board.current();
     current.position = current.position.max(Some(flight.position));
     current.copied += flight.messages;

@@ -62,6 +62,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The consumer through which is to be copied does not take acknowledgements by flow control; its name.
+    #[error("consumer does not take acknowledgements by flow control: name={0}")]
+    ConsumerUnfit(String),
     /// A plugin or an origin gave up, with its reason.
     #[error("{0}")]
     Halted(String),

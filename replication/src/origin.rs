@@ -64,6 +64,17 @@ pub trait Session: Send {
     -> BoxFuture<'_, Result<OriginBatch>>;
     /// Something that tells how much is left, at any time, while the session lives and after.
     fn frontier(&self) -> Arc<dyn Frontier>;
+    /// Who is to be told what is durable at the target; asked once, when the session is started. Nobody, where the origin
+    /// keeps its messages anyway.
+    fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
+        None
+    }
+}
+
+/// An origin that lets messages go when they were copied.
+pub trait Acknowledge: Send + Sync {
+    /// Everything up to this sequence is durable at the target, or not wanted there. Rises while the session lives.
+    fn durable(&self, sequence: u64);
 }
 
 /// How far an origin reaches.

@@ -68,6 +68,36 @@ async fn an_origin_that_comes_later_is_copied_at_once() {
 }
 
 #[tokio::test]
+async fn an_origin_is_told_what_is_durable_and_nothing_else() {
+    for plugin in [source, mirror] {
+        let (target, origin) = (Arc::new(ModelTarget::default()), ScriptedOrigin::default());
+        origin.create(1);
+        for subject in ["a", "b"] {
+            origin.publish(subject, "", 0);
+        }
+        let replication = start(&target, plugin(), &origin);
+        within("two are acknowledged", || origin.acknowledged().contains(&2).then_some(())).await;
+        target.hold();
+        origin.publish("c", "", 3);
+        within("the third is handed over", || (target.held() > 0).then_some(())).await;
+        assert_eq!(subjects(&target), ["a", "b", "c"]);
+        assert_eq!(origin.acknowledged().iter().max(), Some(&2), "an answer is awaited");
+        target.fail(&StorageError::Busy);
+        within("it is copied again", || origin.acknowledged().contains(&6).then_some(())).await;
+        assert_eq!(subjects(&target), ["a", "b", "c"]);
+        replication.stop().await;
+        // What the target has is acknowledged to another session too, though it copies nothing.
+        let before = origin.acknowledged().len();
+        let replication = start(&target, plugin(), &origin);
+        within("all is acknowledged", || {
+            origin.acknowledged().get(before..).is_some_and(|new| new.contains(&6)).then_some(())
+        })
+        .await;
+        replication.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_source_reads_a_recreated_origin_from_its_start() {
     let (target, origin) = (Arc::new(ModelTarget::default()), ScriptedOrigin::default());
     origin.create(1);

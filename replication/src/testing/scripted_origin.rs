@@ -4,7 +4,9 @@
 use crate::{
     Error, Result,
     identity::OriginIdentity,
-    origin::{BoxFuture, Frontier, Origin, OriginBatch, OriginFacts, Session, Start},
+    origin::{
+        Acknowledge, BoxFuture, Frontier, Origin, OriginBatch, OriginFacts, Session, Start,
+    },
 };
 use headwater_storage::{Message, Timestamp, stream::Incarnation, subject};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ pub struct ScriptedOrigin {
 struct Shared {
     content: Mutex<Option<Content>>,
     changes: watch::Sender<u64>,
+    acknowledged: Mutex<Vec<u64>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -31,7 +34,8 @@ struct Content {
 
 impl Default for ScriptedOrigin {
     fn default() -> Self {
-        let shared = Shared { content: Mutex::default(), changes: watch::Sender::new(0) };
+        let (content, changes) = (Mutex::default(), watch::Sender::new(0));
+        let shared = Shared { content, changes, acknowledged: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 }
@@ -89,6 +93,11 @@ impl ScriptedOrigin {
     /// The messages it holds.
     pub fn messages(&self) -> Vec<Message> {
         self.content().as_ref().map(|content| content.messages.clone()).unwrap_or_default()
+    }
+
+    /// What sessions were told is durable at the target.
+    pub fn acknowledged(&self) -> Vec<u64> {
+        self.shared.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn content(&self) -> MutexGuard<'_, Option<Content>> {
@@ -204,6 +213,10 @@ impl Session for ScriptedSession {
     fn frontier(&self) -> Arc<dyn Frontier> {
         Arc::new(ScriptedFrontier { origin: self.origin.clone(), filters: self.filters.clone() })
     }
+
+    fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
+        Some(self.origin.shared.clone())
+    }
 }
 
 struct ScriptedFrontier {
@@ -219,5 +232,11 @@ impl Frontier for ScriptedFrontier {
             message.sequence > sequence && matches_any(&self.filters, message.subject_str())
         });
         Some(wanted.count() as u64)
+    }
+}
+
+impl Acknowledge for Shared {
+    fn durable(&self, sequence: u64) {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(sequence);
     }
 }
