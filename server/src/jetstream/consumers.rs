@@ -45,6 +45,12 @@ impl Consumers {
         all.retain(|consumer| !consumer.config().direct);
         all
     }
+    /// Those of clients: not the ones of mirrors and sources, for which no bound counts.
+    pub(crate) fn of_clients(&self) -> Vec<Arc<Consumer>> {
+        let mut all = self.listed();
+        all.retain(|consumer| !consumer.config().sourcing);
+        all
+    }
     /// All of them, sorted by name.
     pub(crate) fn all(&self) -> Vec<Arc<Consumer>> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +143,7 @@ async fn change(
 ) -> Result<Arc<Consumer>, ApiError> {
     let old = known.config();
     if *old == config {
+        begin_again(known);
         return Ok(known.clone());
     }
     if action == Action::Create {
@@ -145,15 +152,23 @@ async fn change(
     stays(&mut config);
     let is_bound = old.is_push() && tenant.account.has_interest(&old.deliver_subject);
     updated(&old, &config, is_bound)?;
-    let is_unique = stream.retention != Retention::Workqueue || is_unique(entry, &config);
-    if !is_unique {
+    let is_alone = stream.retention != Retention::Workqueue || config.sourcing;
+    if !is_alone && !is_unique(entry, &config) {
         return Err(errors::CONSUMER_QUEUE_NOT_UNIQUE);
     }
     store(known, config).await?;
+    begin_again(known);
     if let Some(keeper) = entry.keeper() {
         keeper.look_again();
     }
     Ok(known.clone())
+}
+
+/// Who copies and asks for its consumer again has lost the thread: what it did not acknowledge comes again.
+fn begin_again(consumer: &Consumer) {
+    if consumer.config().sourcing {
+        consumer.reset(None);
+    }
 }
 
 /// Brings a consumer back as an archive has it. It does not run yet.
@@ -202,10 +217,13 @@ async fn add(
         max if max > 0 => usize::try_from(max).unwrap_or(usize::MAX),
         _ => CONSUMERS_MAX,
     };
-    if entry.consumers.listed().len() >= bound {
+    let is_copying = config.direct || config.sourcing;
+    if !is_copying && entry.consumers.of_clients().len() >= bound
+        || entry.consumers.all().len() >= bound.saturating_add(CONSUMERS_MAX)
+    {
         return Err(errors::CONSUMERS_MAXIMUM);
     }
-    if stream.retention == Retention::Workqueue && !config.direct && !config.sourcing {
+    if stream.retention == Retention::Workqueue && !is_copying {
         queued(entry, &config)?;
     }
     let name = if name.is_empty() { made_name(entry) } else { name };
@@ -346,7 +364,7 @@ fn queued(entry: &Entry, config: &ConsumerConfig) -> Result<(), ApiError> {
     if config.deliver_policy != DeliverPolicy::All {
         return Err(errors::CONSUMER_QUEUE_ALL);
     }
-    if entry.consumers.listed().is_empty() {
+    if entry.consumers.of_clients().is_empty() {
         return Ok(());
     }
     if config.filters().is_empty() {
@@ -359,7 +377,8 @@ fn queued(entry: &Entry, config: &ConsumerConfig) -> Result<(), ApiError> {
 fn is_unique(entry: &Entry, config: &ConsumerConfig) -> bool {
     let all = || vec![">".to_owned()];
     let filters = Some(config.filters()).filter(|filters| !filters.is_empty()).unwrap_or_else(all);
-    entry.consumers.listed().iter().filter(|other| other.name != config.name).all(|other| {
+    let others = entry.consumers.of_clients();
+    others.iter().filter(|other| other.name != config.name).all(|other| {
         let others = other.config().filters();
         let others = if others.is_empty() { all() } else { others };
         !filters.iter().any(|one| others.iter().any(|other| subject::collides(one, other)))

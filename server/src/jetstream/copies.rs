@@ -5,7 +5,7 @@
 use super::config::{OriginConfig, StreamConfig, TransformConfig};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
-use super::remote::RemoteOrigin;
+use super::remote::{self, Copier, RemoteOrigin};
 use super::tenant::Tenant;
 use super::text_time;
 use headwater_replication::mirror::Mirror;
@@ -81,7 +81,14 @@ impl Copies {
             }
             stop(&running.handle).await;
             let index = running.origin.index_name();
-            let is_gone = !config.sources.iter().any(|source| source.index_name() == index);
+            let is_gone = match running.is_mirror {
+                true => config.mirror.as_ref() != Some(&running.origin),
+                false => !config.sources.iter().any(|source| source.index_name() == index),
+            };
+            if is_gone {
+                let copier = copier(running.is_mirror, stream, &config.name, tenant);
+                remote::forget(&tenant.account, &running.origin, &copier);
+            }
             if !running.is_mirror && is_gone {
                 forget(stream, &running.origin).await;
             }
@@ -93,7 +100,8 @@ impl Copies {
             if self.running.iter().any(|each| each.origin == *origin) {
                 continue;
             }
-            let started = start(is_mirror, stream, origin, transform.as_ref(), tenant);
+            let copier = copier(is_mirror, stream, &config.name, tenant);
+            let started = start(&copier, stream, origin, transform.as_ref(), tenant);
             match started {
                 Ok(replication) => self.running.push(Running {
                     is_mirror,
@@ -105,6 +113,15 @@ impl Copies {
                     tracing::error!(stream = config.name, origin = origin.name, "no copy: {error}");
                 }
             }
+        }
+    }
+    /// Tells the servers they copy from that the stream is deleted.
+    pub(crate) fn forget(origins: &StreamConfig, stream: &Stream, tenant: &Tenant) {
+        let mirror = origins.mirror.iter().map(|origin| (true, origin));
+        let sources = origins.sources.iter().map(|origin| (false, origin));
+        for (is_mirror, origin) in mirror.chain(sources) {
+            let copier = copier(is_mirror, stream, &origins.name, tenant);
+            remote::forget(&tenant.account, origin, &copier);
         }
     }
     /// Stops all of them; nothing is on its way into the stream when this returns.
@@ -129,16 +146,27 @@ async fn forget(stream: &Stream, origin: &OriginConfig) {
     }
 }
 
+/// What other servers are told of a stream that copies. Names of streams are the same on many servers, those of domains are
+/// not; where there is none, the creation of the stream tells.
+fn copier(is_mirror: bool, stream: &Stream, name: &str, tenant: &Tenant) -> Copier {
+    let domain = &tenant.context.options.domain;
+    let place = match domain.is_empty() {
+        true => format!("{:032x}", stream.incarnation().0),
+        false => domain.clone(),
+    };
+    Copier { stream: name.to_owned(), place, is_mirror }
+}
+
 fn start(
-    is_mirror: bool,
+    copier: &Copier,
     stream: &Arc<Stream>,
     origin: &OriginConfig,
     transform: Option<&TransformConfig>,
     tenant: &Arc<Tenant>,
 ) -> Result<Replication, Error> {
-    if let Some(external) = &origin.external {
-        let account = tenant.account.clone();
-        let remote = RemoteOrigin::new(account, &origin.name, external, is_mirror);
+    let is_mirror = copier.is_mirror;
+    if remote::is_read_by_consumer(origin) {
+        let remote = RemoteOrigin::new(tenant.account.clone(), origin, copier);
         let plugin: Box<dyn Plugin> = match is_mirror {
             true => Box::new(Mirror::new(mirror(origin, transform)?)?),
             false => Box::new(Source::new(source(origin, transform)?)?),
@@ -180,7 +208,7 @@ fn source(
     Ok(SourceConfig {
         name: origin.name.clone(),
         api_prefix: origin.external.as_ref().map(|external| external.api.clone()),
-        consumer: None,
+        consumer: origin.consumer.as_ref().map(|consumer| consumer.name.clone()),
         start_sequence: Some(origin.opt_start_seq).filter(|sequence| *sequence > 0),
         start_time: origin.opt_start_time.map(text_time::stored),
         filter: Some(origin.filter_subject.clone()).filter(|filter| !filter.is_empty()),
@@ -201,10 +229,10 @@ pub(crate) fn statuses(entry: &Entry, config: &StreamConfig) -> (Value, Vec<Valu
     let mirror = config.mirror.as_ref().map(|origin| {
         let status = status(origin);
         let is_shown = status.as_ref().is_some_and(|status| status.active.is_some());
-        Value::Object(status_json(origin, status.as_ref(), is_shown))
+        Value::Object(status_json(origin, status.as_ref(), is_shown, true))
     });
     let sources = config.sources.iter().map(|origin| {
-        let mut value = status_json(origin, status(origin).as_ref(), true);
+        let mut value = status_json(origin, status(origin).as_ref(), true, false);
         let key = source_key(&origin.index_name());
         let progress = entry.stream.progress(&key);
         let progress = progress.and_then(|bytes| Progress::decode(&key, &bytes).ok());
@@ -220,6 +248,7 @@ fn status_json(
     origin: &OriginConfig,
     status: Option<&Status>,
     is_filter_shown: bool,
+    is_mirror: bool,
 ) -> Map<String, Value> {
     let active = status.and_then(|status| status.active).map_or(-1, |since| {
         i64::try_from(since.as_nanos()).unwrap_or(ACTIVE_MAX).clamp(ACTIVE_MIN, ACTIVE_MAX)
@@ -238,13 +267,15 @@ fn status_json(
     value.insert("lag".into(), status.and_then(|status| status.lag).unwrap_or(0).into());
     value.insert("active".into(), active.into());
     if let Some(error) = status.and_then(|status| status.error.as_ref()) {
-        value.insert("error".into(), json!(status_error(error)));
+        value.insert("error".into(), json!(status_error(error, is_mirror)));
     }
     value
 }
 
-fn status_error(error: &Error) -> ApiError {
+fn status_error(error: &Error, is_mirror: bool) -> ApiError {
     match error {
+        Error::ConsumerUnfit(_) if is_mirror => errors::MIRROR_CONSUMER_UNFIT,
+        Error::ConsumerUnfit(_) => errors::SOURCE_CONSUMER_UNFIT,
         Error::OriginNotFound(_) => errors::STREAM_NOT_FOUND,
         Error::Refused { reason, .. } => ApiError::of_append(reason),
         other => ApiError::config(other.to_string()),

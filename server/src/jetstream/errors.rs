@@ -104,6 +104,8 @@ table! {
     ATOMIC_PUBLISH_TOO_MANY = 429 10210 "atomic publish too many inflight";
     BATCH_PUBLISH_TOO_MANY = 429 10211 "batch publish too many inflight";
     MIRROR_CONSUMER = 400 10213 "stream mirror consumer config is invalid";
+    MIRROR_CONSUMER_UNFIT = 400 10214 "stream mirror consumer requires flow control ack policy";
+    SOURCE_CONSUMER_UNFIT = 400 10217 "stream source consumer requires flow control ack policy";
     SOURCE_CONSUMER = 400 10215 "stream source consumer config is invalid";
     SOURCE_CONSUMER_DUPLICATE = 400 10216 "duplicate stream source consumer detected";
     SOURCE_HEADER_REFUSED = 400 10227 "message stream source header is not allowed";

@@ -203,8 +203,10 @@ fn copiers(tenant: &Tenant, entry: &Entry) -> Vec<Copier> {
         let config = other.config();
         let mirror = config.mirror.iter().map(|origin| (origin, MIRROR_KEY.to_owned()));
         let sources = config.sources.iter().map(|each| (each, source_key(&each.index_name())));
-        // One on another server only happens to have the same name.
-        let is_this = |origin: &OriginConfig| origin.name == name && origin.external.is_none();
+        // One on another server only happens to have the same name, and a consumer of its own counts itself.
+        let is_this = |origin: &OriginConfig| {
+            origin.name == name && origin.external.is_none() && origin.consumer.is_none()
+        };
         for (origin, key) in mirror.chain(sources).filter(|(origin, _)| is_this(origin)) {
             let (entry, origin) = (Arc::downgrade(&other), Arc::new(origin.clone()));
             found.push(Copier { entry, origin, key });

@@ -128,6 +128,7 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
         return Err(ApiError::of_storage(&error, DELETE_FAILED));
     }
     tenant.remove(name);
+    copies::Copies::forget(&entry.config(), &entry.stream, tenant);
     let forgotten = Ledger::delete(&tenant.context.volume, tenant.account.name(), name).await;
     if let Err(error) = forgotten {
         tracing::warn!(stream = name, %error, "the consumers of a deleted stream are still stored");

@@ -5,7 +5,7 @@ use super::endpoint::object;
 use super::{IDENTITY_HEADER, Reply, Request};
 use crate::jetstream::config::Retention;
 use crate::jetstream::consumer::Event;
-use crate::jetstream::consumer::config::{ConsumerConfig, ConsumerRequest, parse};
+use crate::jetstream::consumer::config::{AckPolicy, ConsumerConfig, ConsumerRequest, parse};
 use crate::jetstream::entry::Entry;
 use crate::jetstream::errors::{self, ApiError};
 use crate::jetstream::{consumers, json, text_time};
@@ -73,7 +73,8 @@ fn named(
 }
 
 /// What is different where another server asks, to copy the stream: it may tell which creation of the stream it knows,
-/// is told which one this is, and gives the same name each time, of which a new consumer is made.
+/// and is told which one this is. It gives the same name each time. Of that a new consumer is made, unless messages go when
+/// they are acknowledged: then there is one that stays, and waits for acknowledgements.
 fn copying(
     request: &Request<'_>,
     entry: &Entry,
@@ -83,8 +84,15 @@ fn copying(
         return Ok(());
     }
     let is_limits = entry.config().retention == Retention::Limits;
-    if config.direct && config.sourcing && !config.name.is_empty() && is_limits {
-        config.name = format!("{}-{}", config.name, consumers::made_name(entry));
+    if config.direct && config.sourcing && !config.name.is_empty() {
+        if is_limits {
+            config.name = format!("{}-{}", config.name, consumers::made_name(entry));
+        } else {
+            config.direct = false;
+            config.durable_name.clone_from(&config.name);
+            config.ack_policy = AckPolicy::FlowControl;
+            (config.ack_wait, config.max_deliver, config.inactive_threshold) = (0, 0, 0);
+        }
     }
     let identity = identity_hash(entry.stream.created());
     let known = headers::get(request.headers, IDENTITY_HEADER).unwrap_or_default();
@@ -92,6 +100,14 @@ fn copying(
         return Err(ApiError::identity(&identity));
     }
     request.identity.get_or_init(|| identity);
+    if let (true, true, Some(there)) =
+        (config.sourcing, config.is_durable(), entry.consumers.find(&config.durable_name))
+    {
+        // It goes on where it was, wherever the other side would begin.
+        let there = there.config();
+        config.deliver_policy = there.deliver_policy;
+        (config.opt_start_seq, config.opt_start_time) = (there.opt_start_seq, there.opt_start_time);
+    }
     Ok(())
 }
 

@@ -2,11 +2,13 @@
 //! Not here: what a consumer looks like (`consumer::info`).
 
 use super::endpoint::object;
-use super::{Reply, Request};
+use super::{IDENTITY_HEADER, Reply, Request};
 use crate::jetstream::consumer::Consumer;
 use crate::jetstream::consumer::config::{ConsumerConfig, DeliverPolicy};
 use crate::jetstream::errors::{self, ApiError};
 use crate::jetstream::{json, text_time};
+use crate::protocol::headers;
+use headwater_replication::identity::identity_hash;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -66,6 +68,10 @@ pub(super) fn reset(request: &Request<'_>) -> Reply {
     let consumer = find(request)?;
     if let Some(sequence) = sequence {
         allowed(request, &consumer.config(), sequence)?;
+    }
+    if headers::get(request.headers, IDENTITY_HEADER).is_some() {
+        let created = request.entry()?.stream.created();
+        request.identity.get_or_init(|| identity_hash(created));
     }
     let next = consumer.reset(sequence);
     let mut reply = consumer.info(true);

@@ -311,12 +311,13 @@ impl Machine {
     }
     /// Begins again at this sequence; what waits for acknowledgement is forgotten.
     pub(crate) fn reset(&mut self, next: u64) {
-        let mut changes = std::mem::take(&mut self.changes);
+        let (mut changes, settled) =
+            (std::mem::take(&mut self.changes), std::mem::take(&mut self.settled));
         changes.pending.extend(self.state.pending.keys());
         changes.redelivered.extend(self.state.redelivered.keys());
         changes.any = true;
         *self = Self::new(self.rules.clone(), State::starting(next), VecDeque::new());
-        self.changes = changes;
+        (self.changes, self.settled) = (changes, settled);
     }
     /// Where it begins when it is reset to what is acknowledged.
     pub(crate) fn acknowledged_end(&self) -> u64 {

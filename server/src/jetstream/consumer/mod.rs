@@ -40,9 +40,9 @@ pub(crate) use status::Status;
 use self::core::{Core, Way};
 use answers::{Inlet, Receiver};
 use clock::Clock;
-use config::{AckPolicy, ConsumerConfig};
+use config::{AckPolicy, ConsumerConfig, DeliverPolicy};
 use delivery::Output;
-use headwater_storage::Timestamp;
+use headwater_storage::{Stream, Timestamp};
 use ledger::{Described, Ledger};
 use machine::Machine;
 use pace::Pace;
@@ -51,6 +51,7 @@ use saver::Saver;
 use waiting::Queue;
 
 use super::entry::Entry;
+use super::text_time;
 use crate::routing::{Account, InternalSubscription, Wakeups};
 use std::collections::VecDeque;
 use std::fmt;
@@ -69,6 +70,8 @@ pub(crate) struct Consumer {
     pub(crate) ledger: Option<Ledger>,
     entry: Weak<Entry>,
     account: Arc<Account>,
+    /// The first sequence that it was ever to deliver.
+    begins: u64,
     clock: Clock,
     core: Mutex<Core>,
     saver: Arc<Saver>,
@@ -121,6 +124,7 @@ impl Consumer {
             (&stream, name),
             now,
         );
+        let begins = begins(&described.config, &entry.stream);
         let stored = ledger.as_ref().map(|ledger| ledger.stream().clone());
         Arc::new(Self {
             name: name.to_owned(),
@@ -129,6 +133,7 @@ impl Consumer {
             ledger,
             entry: Arc::downgrade(entry),
             account: account.clone(),
+            begins,
             clock,
             core: Mutex::new(core),
             saver: Arc::new(Saver::new(name, account.clone(), stored)),
@@ -199,6 +204,12 @@ impl Consumer {
         let config = core.config.clone();
         core.machine.set_rules(Rules::new(&config), now);
         core.pace.set_rate(config.rate_limit_bps);
+        if let Way::Push(push) = &mut core.way
+            && config.deliver_subject != old.deliver_subject
+        {
+            // Until it is known whether somebody listens there.
+            push.is_active = false;
+        }
         if config.filters() != old.filters() {
             core.set_filters(config.filters());
         }
@@ -211,13 +222,21 @@ impl Consumer {
         let mut core = self.lock();
         let next = sequence.unwrap_or_else(|| core.machine.acknowledged_end()).max(1);
         core.machine.reset(next);
+        if let Way::Push(push) = &mut core.way {
+            // Whoever is asked something still knows nothing of what comes now.
+            push.begin_again();
+        }
         (core.last_delivery, core.last_ack) = (None, None);
         drop(core);
         self.woken.notify_one();
         next
     }
-    /// Whether it still needs a message of this subject; `None` where the subject does not match.
+    /// Whether it still needs a message of this subject; `None` where the subject does not match, or the message is from
+    /// before its start.
     pub(crate) fn needs(&self, sequence: u64, subject: &str) -> Option<bool> {
+        if sequence < self.begins {
+            return None;
+        }
         let core = self.lock();
         core.matches(subject).then(|| core.machine.needs(sequence))
     }
@@ -272,6 +291,17 @@ impl Consumer {
         }
         wakeups.flush();
         wakeups.is_congested()
+    }
+}
+
+/// The first sequence that a consumer is ever to deliver, where its configuration says so.
+fn begins(config: &ConsumerConfig, stream: &Stream) -> u64 {
+    match (config.deliver_policy, config.opt_start_time) {
+        (DeliverPolicy::ByStartSequence, _) => config.opt_start_seq,
+        (DeliverPolicy::ByStartTime, Some(time)) => {
+            stream.sequence_at_time(text_time::stored(time)).unwrap_or(0)
+        }
+        _ => 0,
     }
 }
 

@@ -29,6 +29,10 @@ impl Push {
     pub(crate) fn is_stalled(&self) -> bool {
         self.flow.as_ref().is_some_and(Flow::is_stalled)
     }
+    /// Nothing is under way any more.
+    pub(crate) fn begin_again(&mut self) {
+        self.flow = self.flow.take().map(|_| Flow::default());
+    }
     /// Something was sent.
     pub(crate) fn heard(&mut self, now: i64) {
         self.next_heartbeat = now.saturating_add(self.heartbeat_ns);

@@ -24,8 +24,8 @@ pub(super) enum Delivery {
     Flow(Bytes),
     /// The consumer is there.
     Heartbeat {
-        /// How many messages it sent; 0 where it does not say.
-        number: u64,
+        /// How many messages it sent; none where it does not say.
+        number: Option<u64>,
         /// It waits for an answer to this question; empty where it does not.
         stalled: Bytes,
     },
@@ -45,7 +45,7 @@ impl Delivery {
         match (code, sent.reply.is_empty()) {
             (b"100", false) => Some(Self::Flow(sent.reply.clone())),
             (b"100", true) => Some(Self::Heartbeat {
-                number: number(std::str::from_utf8(field("Nats-Last-Consumer")).ok()?).unwrap_or(0),
+                number: number(std::str::from_utf8(field("Nats-Last-Consumer")).ok()?),
                 stalled: Bytes::copy_from_slice(field("Nats-Consumer-Stalled")),
             }),
             _ => {
@@ -113,11 +113,11 @@ mod tests {
                 "NATS/1.0 100 FlowControl Request\r\n\r\n",
                 Delivery::Flow("$JS.FC.x".into()),
             ),
-            ("", "NATS/1.0 100 Idle Heartbeat\r\n\r\n", heartbeat(0, "")),
+            ("", "NATS/1.0 100 Idle Heartbeat\r\n\r\n", heartbeat(None, "")),
             (
                 "",
                 "NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 7\r\nNats-Consumer-Stalled: f\r\n\r\n",
-                heartbeat(7, "f"),
+                heartbeat(Some(7), "f"),
             ),
             (
                 "",

@@ -29,7 +29,9 @@ struct State {
     is_overrun: bool,
     /// Sequences, and how many messages are left behind each.
     pending: VecDeque<(u64, u64)>,
-    /// How many messages are left behind the newest that came.
+    /// The newest that came.
+    newest: u64,
+    /// How many messages are left behind it.
     left: u64,
 }
 
@@ -47,6 +49,13 @@ impl Inbox {
     /// Begins: so many messages are left.
     pub(super) fn begin(&self, left: u64) {
         self.lock().left = left;
+    }
+    /// So many messages are left behind this sequence, says one who knows; unless something came since.
+    pub(super) fn learn(&self, sequence: u64, left: u64) {
+        let mut state = self.lock();
+        if state.waiting.is_empty() && state.newest <= sequence {
+            state.left = left;
+        }
     }
     /// Takes the oldest delivery.
     pub(super) fn take(&self) -> Next {
@@ -85,7 +94,7 @@ impl Handler for Inbox {
             state.is_overrun = true;
         } else {
             if let Delivery::Message { message, pending, .. } = &delivery {
-                state.left = *pending;
+                (state.newest, state.left) = (message.sequence, *pending);
                 if state.pending.len() == PENDING_MAX {
                     state.pending.pop_front();
                 }

@@ -1,37 +1,80 @@
-//! The origin of a copy on another server, read over its consumer API: requests and deliveries go through the account, and over
-//! whatever links it with the other server.
+//! Origins that are read over the consumer API: of other servers, and of this one through a consumer made beforehand.
+//! Requests and deliveries go through the account, and over whatever links it with the other server.
 //!
-//! Life of a session: it asks what the stream is, has a consumer made that delivers to a subject of its own, and listens there.
-//! Deliveries are numbered; a number that is missing, a heartbeat that tells of more than came, or silence ends the session, and
-//! the driver opens another one behind what is stored. So nothing is left out, and nothing hangs without a word.
+//! Life of a session: it asks what the stream is, has a consumer made that delivers to a subject of its own (`ask`), and listens
+//! there (`session`). Deliveries are numbered; a number that is missing, a heartbeat that tells of more than came, a consumer that
+//! delivers nothing although something is left (`pulse`), or silence ends the session, and the driver opens another one behind
+//! what is stored. So nothing is left out, and nothing hangs without a word.
+//! Where messages go when they were acknowledged, the consumer stays, and what it is answered waits for the disk (`answers`).
 //! Not here: what is done with the messages (crate `headwater-replication`), the link (`leaf`).
 
+mod answers;
+mod ask;
 mod delivery;
 mod inbox;
+mod pulse;
 mod request;
 mod session;
 
-use super::config::External;
+use super::config::{OriginConfig, OriginConsumer};
 use crate::routing::Account;
+use ask::Terms;
 use headwater_replication::Error;
 use headwater_replication::Result;
 use headwater_replication::identity::{OriginIdentity, hash8};
 use headwater_replication::origin::{BoxFuture, Origin, OriginFacts, Session};
 use request::Api;
-use serde_json::Value;
+use serde_json::{Value, json};
 use session::RemoteSession;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often is looked for an origin that is not there, or that cannot be copied as it is.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The API of this server.
+const OWN_API: &str = "$JS.API";
 
-/// A stream on another server.
+/// The stream that copies, by what other servers are told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Copier {
+    /// Its name.
+    pub(crate) stream: String,
+    /// What tells it from streams of the same name on other servers: the domain of its server, or which creation it is.
+    pub(crate) place: String,
+    /// It is a mirror.
+    pub(crate) is_mirror: bool,
+}
+
+impl Copier {
+    fn kind(&self) -> &'static str {
+        if self.is_mirror { "MIRROR" } else { "SRC" }
+    }
+    /// The name of its consumers, the same each time. Sources of one stream differ by their index names.
+    fn consumer(&self, account: &str, origin: &OriginConfig) -> String {
+        let mut id = hash8(&format!("{} {account} {}", self.stream, self.place));
+        if !self.is_mirror {
+            id = hash8(&format!("{id} {}", origin.index_name()));
+        }
+        format!("JS_{}_{id}", self.kind())
+    }
+    /// What the consumer that stays says of whose it is.
+    fn metadata(&self, account: &str) -> Value {
+        let kind = if self.is_mirror { "mirror" } else { "src" };
+        json!({format!("_nats.{kind}.stream"): self.stream, format!("_nats.{kind}.acc"): account})
+    }
+}
+
+/// A stream that is read over the consumer API.
 pub(crate) struct RemoteOrigin {
     name: String,
     api: Api,
     deliver_prefix: String,
     kind: &'static str,
+    /// A consumer made beforehand.
+    own: Option<OriginConsumer>,
+    /// The consumer that stays where messages go.
+    durable: String,
+    metadata: Value,
 }
 
 impl std::fmt::Debug for RemoteOrigin {
@@ -40,22 +83,56 @@ impl std::fmt::Debug for RemoteOrigin {
     }
 }
 
+/// The prefix of the API behind which an origin is.
+fn prefix(origin: &OriginConfig) -> &str {
+    origin.external.as_ref().map_or(OWN_API, |external| external.api.trim_end_matches('.'))
+}
+
+/// Whether an origin is read over the consumer API.
+pub(crate) fn is_read_by_consumer(origin: &OriginConfig) -> bool {
+    origin.external.is_some() || origin.consumer.is_some()
+}
+
+/// Tells the other server once that a copy is gone: a consumer that stayed for it goes too. One made beforehand is not ours.
+pub(crate) fn forget(account: &Arc<Account>, origin: &OriginConfig, copier: &Copier) {
+    if origin.external.is_some() && origin.consumer.is_none() {
+        let name = copier.consumer(account.name(), origin);
+        let api = Api::new(account.clone(), prefix(origin));
+        api.tell(&format!("CONSUMER.DELETE.{}.{name}", origin.name), &Value::Null);
+    }
+}
+
 impl RemoteOrigin {
-    /// The stream `name` behind an API with another prefix.
-    pub(crate) fn new(
-        account: Arc<Account>,
-        name: &str,
-        external: &External,
-        is_mirror: bool,
-    ) -> Self {
-        let (kind, letter) = if is_mirror { ("MIRROR", "M") } else { ("SRC", "S") };
-        let deliver = external.deliver.trim_end_matches('.');
+    /// An origin as configured for a copy.
+    pub(crate) fn new(account: Arc<Account>, origin: &OriginConfig, copier: &Copier) -> Self {
+        let letter = if copier.is_mirror { "M" } else { "S" };
+        let external = origin.external.as_ref();
+        let deliver = external.map_or("", |external| external.deliver.trim_end_matches('.'));
         let deliver = if deliver.is_empty() { "$JS" } else { deliver };
         Self {
-            name: name.to_owned(),
-            api: Api::new(account, external.api.trim_end_matches('.')),
+            name: origin.name.clone(),
             deliver_prefix: format!("{deliver}.{letter}"),
-            kind,
+            kind: copier.kind(),
+            own: origin.consumer.clone(),
+            durable: copier.consumer(account.name(), origin),
+            metadata: copier.metadata(account.name()),
+            api: Api::new(account, prefix(origin)),
+        }
+    }
+    /// How the consumer is to be had, for a stream that is kept so.
+    fn terms(&self, is_kept: bool) -> Terms {
+        let deliver = format!("{}.{}", self.deliver_prefix, nuid::next());
+        match (&self.own, is_kept) {
+            (Some(own), _) => {
+                Terms::Own { name: own.name.clone(), deliver: own.deliver_subject.clone() }
+            }
+            (None, true) => {
+                Terms::Passing { name: format!("JS_{}_{}", self.kind, nuid::next()), deliver }
+            }
+            (None, false) => {
+                let (name, metadata) = (self.durable.clone(), self.metadata.clone());
+                Terms::Durable { name, deliver, metadata }
+            }
         }
     }
 }
@@ -67,15 +144,10 @@ impl Origin for RemoteOrigin {
 
     fn open(&self) -> BoxFuture<'_, Result<Box<dyn Session>>> {
         Box::pin(async {
-            let info = self.api.ask(&format!("STREAM.INFO.{}", self.name), &Value::Null).await;
-            let facts = facts(&self.name, &info?)?;
-            let session = RemoteSession::new(
-                &self.name,
-                self.api.clone(),
-                facts,
-                format!("{}.{}", self.deliver_prefix, nuid::next()),
-                format!("JS_{}_{}", self.kind, nuid::next()),
-            );
+            let info = self.api.ask(&format!("STREAM.INFO.{}", self.name), &Value::Null).await?;
+            let facts = facts(&info)?;
+            let terms = self.terms(is_kept(&info));
+            let session = RemoteSession::new(&self.name, self.api.clone(), facts, terms);
             let session: Box<dyn Session> = Box::new(session);
             Ok(session)
         })
@@ -87,8 +159,14 @@ impl Origin for RemoteOrigin {
     }
 }
 
+/// Whether messages of a stream stay when they were acknowledged.
+fn is_kept(info: &Value) -> bool {
+    let retention = info.pointer("/config/retention").and_then(Value::as_str);
+    retention.is_none_or(|retention| retention == "limits")
+}
+
 /// What a stream says of itself.
-fn facts(name: &str, info: &Value) -> Result<OriginFacts> {
+fn facts(info: &Value) -> Result<OriginFacts> {
     let number = |key: &str| info.get("state")?.get(key)?.as_u64();
     let (created, messages) = (info.get("created").and_then(Value::as_str), number("messages"));
     let (first, last) = (number("first_seq"), number("last_seq"));
@@ -97,13 +175,6 @@ fn facts(name: &str, info: &Value) -> Result<OriginFacts> {
         let text = "the answer about the origin says nothing of its state";
         return Err(Error::OriginUnreachable(text.to_owned()));
     };
-    let retention = info.pointer("/config/retention").and_then(Value::as_str);
-    let retention = retention.unwrap_or("limits");
-    if retention != "limits" {
-        return Err(Error::Halted(format!(
-            "origin {name} has retention {retention}: over the consumer API only streams with limits are copied"
-        )));
-    }
     let next = last.saturating_add(1);
     let first_sequence = if messages == 0 { next } else { first.min(next) };
     let identity = OriginIdentity { incarnation: None, hash: hash8(created) };
@@ -117,7 +188,6 @@ mod remote_test;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_a_stream_says() {
@@ -128,11 +198,38 @@ mod tests {
         for (messages, first, last, expected) in
             [(0, 0, 0, 1), (3, 5, 9, 5), (0, 10, 9, 10), (0, 1, 9, 10), (1, 7, 7, 7)]
         {
-            let facts = facts("A", &info(messages, first, last, "limits")).unwrap();
+            let facts = facts(&info(messages, first, last, "limits")).unwrap();
             assert_eq!((facts.first_sequence, facts.last_sequence), (expected, last));
             assert_eq!(facts.identity.hash, "d71u5aS5");
         }
-        assert!(matches!(facts("A", &info(0, 0, 0, "workqueue")), Err(Error::Halted(_))));
-        assert!(matches!(facts("A", &json!({})), Err(Error::OriginUnreachable(_))));
+        for (retention, is_it) in [("limits", true), ("interest", false), ("workqueue", false)] {
+            assert_eq!(is_kept(&info(0, 0, 0, retention)), is_it, "{retention}");
+        }
+        assert!(is_kept(&json!({})));
+        assert!(matches!(facts(&json!({})), Err(Error::OriginUnreachable(_))));
+    }
+
+    #[test]
+    fn consumers_that_stay_are_told_apart() {
+        let origin = |name: &str, filter: &str| OriginConfig {
+            name: name.into(),
+            filter_subject: filter.into(),
+            ..OriginConfig::default()
+        };
+        let name = |place: &str, is_mirror, origin: &OriginConfig| {
+            let copier = Copier { stream: "M".into(), place: place.into(), is_mirror };
+            copier.consumer("$G", origin)
+        };
+        let names = [
+            name("d", true, &origin("A", "")),
+            name("e", true, &origin("A", "")),
+            name("d", false, &origin("A", "")),
+            name("d", false, &origin("A", "a")),
+            name("d", false, &origin("B", "")),
+        ];
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+        assert_eq!(names[0], name("d", true, &origin("A", "")));
+        assert_eq!(names[0], format!("JS_MIRROR_{}", hash8("M $G d")));
     }
 }

@@ -1,6 +1,7 @@
 //! The remote origin against a server that is reached under its domain, and against a consumer that does everything wrong.
 
 use super::*;
+use crate::jetstream::config::External;
 use crate::protocol::headers;
 use crate::routing::{Handler, InternalSubscription, Message};
 use crate::{Options, Server};
@@ -10,8 +11,13 @@ use headwater_replication::testing::check_origin;
 use serde_json::json;
 use std::sync::Mutex;
 
-fn external(api: &str) -> External {
-    External { api: api.into(), deliver: "over.there".into() }
+/// An origin behind an API with another prefix.
+fn remote(account: &Arc<Account>, name: &str, api: &str, is_mirror: bool) -> RemoteOrigin {
+    let external = External { api: api.into(), deliver: "over.there".into() };
+    let origin =
+        OriginConfig { name: name.into(), external: Some(external), ..OriginConfig::default() };
+    let copier = Copier { stream: "M".into(), place: "here".into(), is_mirror };
+    RemoteOrigin::new(account.clone(), &origin, &copier)
 }
 
 #[tokio::test]
@@ -47,13 +53,13 @@ async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
     }
     assert_eq!(messages.len(), 6, "the limit left gaps");
     for is_mirror in [true, false] {
-        let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.d.API"), is_mirror);
+        let origin = remote(&account, "A", "$JS.d.API", is_mirror);
         let origin: Arc<dyn Origin> = Arc::new(origin);
         check_origin(&origin, &messages, "o.a").await;
     }
-    let absent = RemoteOrigin::new(account.clone(), "B", &external("$JS.d.API"), true);
+    let absent = remote(&account, "B", "$JS.d.API", true);
     assert!(matches!(absent.open().await.err(), Some(Error::OriginNotFound(name)) if name == "B"));
-    let far = RemoteOrigin::new(account.clone(), "A", &external("$JS.far.API"), true);
+    let far = remote(&account, "A", "$JS.far.API", true);
     assert!(matches!(far.open().await.err(), Some(Error::OriginUnreachable(_))));
     server.shutdown().await;
 }
@@ -70,7 +76,7 @@ async fn another_creation_is_not_read_as_the_first() {
     let api = Api::new(account.clone(), "$JS.d.API");
     let config = json!({"name": "A", "subjects": ["o.*"]});
     api.ask("STREAM.CREATE.A", &config).await.unwrap();
-    let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.d.API"), true);
+    let origin = remote(&account, "A", "$JS.d.API", true);
     let mut session = origin.open().await.unwrap();
     api.ask("STREAM.DELETE.A", &Value::Null).await.unwrap();
     api.ask("STREAM.CREATE.A", &config).await.unwrap();
@@ -82,10 +88,17 @@ async fn another_creation_is_not_read_as_the_first() {
 }
 
 /// An API that makes a consumer, which then sends what the test wants.
-#[derive(Default)]
 struct Fake {
+    retention: &'static str,
     deliver: Mutex<String>,
     asked: Mutex<Vec<String>>,
+    /// The last consumer asked for.
+    config: Mutex<Value>,
+    /// What the consumer takes.
+    ack_policy: Mutex<&'static str>,
+    /// What the stream and the consumer say where they are asked what is left.
+    left: Mutex<Value>,
+    info: Mutex<Value>,
 }
 
 impl Handler for Fake {
@@ -97,14 +110,20 @@ impl Handler for Fake {
     ) {
         let subject = std::str::from_utf8(&message.subject).unwrap().to_owned();
         let reply = if subject.contains("STREAM.INFO") {
-            json!({"created": "2026-11-24T10:58:47Z", "config": {"retention": "limits"},
+            json!({"created": "2026-11-24T10:58:47Z", "config": {"retention": self.retention},
                 "state": {"messages": 9, "first_seq": 1, "last_seq": 9}})
+        } else if subject.contains("STREAM.MSG.GET") {
+            self.left.lock().unwrap().clone()
+        } else if subject.contains("CONSUMER.INFO") {
+            self.info.lock().unwrap().clone()
         } else {
             let body: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
             if let Some(to) = body["config"]["deliver_subject"].as_str() {
                 to.clone_into(&mut self.deliver.lock().unwrap());
+                *self.config.lock().unwrap() = body["config"].clone();
             }
-            json!({"name": "C", "delivered": {"stream_seq": 0}, "num_pending": 9})
+            let config = json!({"ack_policy": *self.ack_policy.lock().unwrap()});
+            json!({"name": "C", "delivered": {"stream_seq": 0}, "num_pending": 9, "config": config})
         };
         self.asked.lock().unwrap().push(subject);
         let (subject, payload) = (message.reply.clone(), Bytes::from(reply.to_string()));
@@ -122,17 +141,34 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
+        Self::of("limits", None).await
+    }
+    /// A copy of a stream that is kept so, perhaps through a consumer that was made beforehand.
+    async fn of(retention: &'static str, own: Option<OriginConsumer>) -> Self {
         let account = Account::new("$G");
-        let fake = Arc::new(Fake::default());
+        let deliver = own.as_ref().map(|own| own.deliver_subject.clone()).unwrap_or_default();
+        let fake = Arc::new(Fake {
+            retention,
+            deliver: Mutex::new(deliver),
+            asked: Mutex::default(),
+            config: Mutex::default(),
+            ack_policy: Mutex::new("flow_control"),
+            left: Mutex::new(json!({"error": {"err_code": 10037, "description": "none"}})),
+            info: Mutex::new(json!({"num_pending": 7})),
+        });
         let api = account.subscribe("$JS.x.API.>", fake.clone());
-        let origin = RemoteOrigin::new(account.clone(), "A", &external("$JS.x.API"), true);
+        let mut origin = remote(&account, "A", "$JS.x.API", true);
+        origin.own = own;
         let mut session = origin.open().await.unwrap();
         assert_eq!(session.start(Start::Sequence(1), Vec::new()).await.unwrap(), 1);
         Self { account, fake, _api: api, session }
     }
+    fn was_asked(&self, what: &str) -> bool {
+        self.fake.asked.lock().unwrap().iter().any(|asked| asked.contains(what))
+    }
     fn send(&self, reply: &str, status: &str, fields: &[(&str, &str)]) {
         let to = self.fake.deliver.lock().unwrap().clone();
-        assert!(to.starts_with("over.there.M."), "{to}");
+        assert!(to.starts_with("over.there.M.") || to == "own", "{to}");
         let headers = if status.is_empty() { Bytes::new() } else { headers::block(status, fields) };
         let reply = Bytes::from(reply.to_owned());
         self.account.send(&Message { subject: to.into(), reply, headers, ..Message::default() });
@@ -175,14 +211,116 @@ async fn what_is_missing_ends_a_session() {
     }
 }
 
+struct Heard(tokio::sync::mpsc::UnboundedSender<Message>);
+
+impl Handler for Heard {
+    fn deliver(&self, _: &Arc<Account>, message: &Message, _: &Arc<crate::routing::Origin>) {
+        self.0.send(message.clone()).unwrap();
+    }
+}
+
+/// Where messages go when they are acknowledged, the consumer stays and hears of nothing that is not durable.
 #[tokio::test]
-async fn questions_are_answered_when_what_came_before_them_is_taken() {
-    struct Heard(tokio::sync::mpsc::UnboundedSender<Message>);
-    impl Handler for Heard {
-        fn deliver(&self, _: &Arc<Account>, message: &Message, _: &Arc<crate::routing::Origin>) {
-            self.0.send(message.clone()).unwrap();
+async fn what_may_go_is_acknowledged_when_it_is_durable() {
+    let own = OriginConsumer { name: "C".into(), deliver_subject: "own".into() };
+    for (retention, own) in [("workqueue", None), ("interest", None), ("limits", Some(own))] {
+        let is_own = own.is_some();
+        let mut scene = Scene::of(retention, own).await;
+        let config = scene.fake.config.lock().unwrap().clone();
+        if is_own {
+            assert!(scene.was_asked("CONSUMER.RESET.A.C") && config.is_null());
+        } else {
+            assert_eq!((&config["sourcing"], &config["direct"]), (&json!(true), &json!(true)));
+            let name = format!("JS_MIRROR_{}", hash8("M $G here"));
+            assert_eq!(config["name"], name);
+            assert_eq!(config["metadata"], json!({"_nats.mirror.stream": "M", "_nats.mirror.acc": "$G"}));
+        }
+        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let _flow = scene.account.subscribe("$JS.FC.>", Arc::new(Heard(sender)));
+        let told = scene.session.acknowledge().unwrap();
+        scene.message(1, 3);
+        scene.message(2, 4);
+        scene.send("$JS.FC.A.C.1", "100 FlowControl Request", &[]);
+        scene.message(3, 8);
+        let stalled = [("Nats-Last-Consumer", "3"), ("Nats-Consumer-Stalled", "$JS.FC.A.C.1")];
+        scene.send("", "100 Idle Heartbeat", &stalled);
+        assert_eq!(scene.next().await.unwrap(), [3, 4, 8]);
+        told.durable(3);
+        assert!(heard.try_recv().is_err(), "4 is not durable");
+        told.durable(4);
+        let answer = heard.try_recv().unwrap();
+        assert_eq!(answer.subject, "$JS.FC.A.C.1");
+        assert_eq!(headers::get(&answer.headers, "Nats-Last-Stream"), Some(&b"4"[..]));
+        assert_eq!(headers::get(&answer.headers, "Nats-Last-Consumer"), Some(&b"2"[..]));
+        scene.send("$JS.FC.A.C.2", "100 FlowControl Request", &[]);
+        assert_eq!(scene.next().await.unwrap(), Vec::<u64>::new());
+        assert!(heard.try_recv().is_err(), "8 is not durable");
+        told.durable(9);
+        assert_eq!(heard.try_recv().unwrap().subject, "$JS.FC.A.C.2");
+        let Scene { fake, session, .. } = scene;
+        drop(session);
+        let asked = fake.asked.lock().unwrap().clone();
+        assert!(!asked.iter().any(|asked| asked.contains("DELETE")), "it stays: {asked:?}");
+    }
+}
+
+/// A consumer that does not wait for acknowledgements is not copied through: messages would go before they are durable.
+#[tokio::test]
+async fn consumers_that_do_not_wait_are_refused() {
+    let own = OriginConsumer { name: "C".into(), deliver_subject: "own".into() };
+    for own in [None, Some(own)] {
+        let scene = Scene::of("workqueue", None).await;
+        *scene.fake.ack_policy.lock().unwrap() = "none";
+        let mut origin = remote(&scene.account, "A", "$JS.x.API", true);
+        origin.own.clone_from(&own);
+        let mut session = origin.open().await.unwrap();
+        let error = session.start(Start::Sequence(1), Vec::new()).await.unwrap_err();
+        let fits = match own {
+            None => matches!(error, Error::Halted(_)),
+            Some(_) => matches!(error, Error::ConsumerUnfit(_)),
+        };
+        assert!(fits, "{error}");
+    }
+}
+
+/// Heartbeats alone do not make a consumer one that works: the stream is asked whether something is left.
+#[tokio::test]
+async fn a_consumer_that_delivers_nothing_is_noticed() {
+    let nothing = json!({"error": {"err_code": 10037, "description": "none"}});
+    let message = json!({"message": {"seq": 4}});
+    for (left, info, is_noticed) in [
+        (nothing, json!({"num_pending": 7}), false),
+        (message.clone(), json!({"num_pending": 7, "paused": true}), false),
+        (message, json!({"num_pending": 7}), true),
+    ] {
+        let mut scene = Scene::start().await;
+        (*scene.fake.left.lock().unwrap(), *scene.fake.info.lock().unwrap()) = (left, info);
+        scene.message(1, 3);
+        scene.session.next(1, 1024).await.unwrap();
+        let mut error = None;
+        for beat in 1..=40 {
+            scene.heartbeat("1");
+            match scene.next().await {
+                Ok(_) => assert!(beat >= 10 || !scene.was_asked("STREAM.MSG.GET"), "{beat}"),
+                Err(lost) => {
+                    error = Some(lost);
+                    break;
+                }
+            }
+            // What is asked is answered on a task of its own.
+            tokio::task::yield_now().await;
+        }
+        assert!(scene.was_asked("STREAM.MSG.GET.A"));
+        assert_eq!(error.is_some(), is_noticed, "{error:?}");
+        if is_noticed {
+            assert!(error.unwrap().to_string().contains("does not deliver what is left"));
+            assert_eq!(scene.session.frontier().pending(3), Some(7), "the lag is the true one");
         }
     }
+}
+
+#[tokio::test]
+async fn questions_are_answered_when_what_came_before_them_is_taken() {
     let mut scene = Scene::start().await;
     let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let _flow = scene.account.subscribe("$JS.FC.>", Arc::new(Heard(sender)));

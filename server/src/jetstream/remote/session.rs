@@ -3,39 +3,34 @@
 //! Invariant: a delivery is given only behind the one before it. Whatever else comes, and silence, ends the session.
 //! Not here: opening another one (the driver of `headwater-replication`).
 
+use super::answers::{Answers, Question};
+use super::ask::{Made, Terms};
 use super::delivery::Delivery;
 use super::inbox::{Inbox, Next};
+use super::pulse::{Place, Pulse};
 use super::request::Api;
-use crate::jetstream::api::IDENTITY_HEADER;
-use crate::jetstream::text_time;
-use crate::protocol::headers;
 use crate::routing::InternalSubscription;
 use bytes::Bytes;
 use headwater_replication::origin::{
-    BoxFuture, Frontier, OriginBatch, OriginFacts, Session, Start,
+    Acknowledge, BoxFuture, Frontier, OriginBatch, OriginFacts, Session, Start,
 };
 use headwater_replication::{Error, Result};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the consumer says that it is there, in nanoseconds.
-const HEARTBEAT_NS: u64 = 1_000_000_000;
 /// How long it may say nothing.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// How long the consumer stays when nobody listens, in nanoseconds.
-const INACTIVE_NS: u64 = 10_000_000_000;
-/// How long the consumer would wait for acknowledgements, of which there are none, in nanoseconds.
-const ACK_WAIT_NS: u64 = 22 * 3600 * 1_000_000_000;
-
 /// See the top of the file.
 pub(super) struct RemoteSession {
     name: String,
     api: Api,
     facts: OriginFacts,
-    deliver: String,
-    consumer: String,
+    terms: Terms,
+    consumer: Made,
     inbox: Arc<Inbox>,
+    answers: Arc<Answers>,
+    pulse: Pulse,
     subscription: Option<InternalSubscription>,
     /// The newest delivery taken: its number, and its sequence.
     number: u64,
@@ -44,29 +39,26 @@ pub(super) struct RemoteSession {
 
 impl Drop for RemoteSession {
     fn drop(&mut self) {
-        if self.subscription.take().is_some() {
+        let is_made = self.subscription.take().is_some();
+        if let (true, Terms::Passing { .. }) = (is_made, &self.terms) {
             // It would go by itself after a while.
-            let path = format!("CONSUMER.DELETE.{}.{}", self.name, self.consumer);
+            let path = format!("CONSUMER.DELETE.{}.{}", self.name, self.consumer.name);
             self.api.tell(&path, &Value::Null);
         }
     }
 }
 
 impl RemoteSession {
-    pub(super) fn new(
-        name: &str,
-        api: Api,
-        facts: OriginFacts,
-        deliver: String,
-        consumer: String,
-    ) -> Self {
+    pub(super) fn new(name: &str, api: Api, facts: OriginFacts, terms: Terms) -> Self {
         Self {
             name: name.to_owned(),
+            answers: Arc::new(Answers::new(api.clone(), terms.is_acknowledging())),
             api,
             facts,
-            deliver,
-            consumer,
+            terms,
+            consumer: Made::default(),
             inbox: Arc::default(),
+            pulse: Pulse::default(),
             subscription: None,
             number: 0,
             sequence: 0,
@@ -75,73 +67,15 @@ impl RemoteSession {
 
     /// Has the consumer made; gives the sequence it begins with.
     async fn create(&mut self, start: Start, filters: Vec<String>) -> Result<u64> {
-        let (begin, at_least) = match start {
-            Start::Sequence(sequence) => {
-                let next = self.facts.last_sequence.saturating_add(1);
-                let first = sequence.min(next).max(self.facts.first_sequence).max(1);
-                (json!({"deliver_policy": "by_start_sequence", "opt_start_seq": first}), first)
-            }
-            Start::Time(time) => {
-                let time = text_time::text(time);
-                (json!({"deliver_policy": "by_start_time", "opt_start_time": time}), 0)
-            }
-        };
-        let mut path = format!("CONSUMER.CREATE.{}", self.name);
-        let wanted = match filters.as_slice() {
-            [] => json!({}),
-            [filter] => {
-                path = format!("{path}.{}.{filter}", self.consumer);
-                json!({"filter_subject": filter})
-            }
-            filters => json!({"filter_subjects": filters}),
-        };
-        let config = self.config([begin, wanted]);
-        let body = json!({"stream_name": self.name, "config": config});
-        // The stream may have been deleted and created again since it was asked what it is.
-        let identity = self.facts.identity.hash.clone();
-        let wanted = headers::block("", &[(IDENTITY_HEADER, &identity)]);
-        let (made, told) = self.api.ask_with(&path, &body, wanted).await?;
-        let is_other = |told: &[u8]| told != identity.as_bytes();
-        if headers::get(&told, IDENTITY_HEADER).is_some_and(is_other) {
-            return Err(self.lost("the stream was created again"));
-        }
-        if let Some(name) = made.get("name").and_then(Value::as_str) {
-            name.clone_into(&mut self.consumer);
-        }
-        let number = |pointer| made.pointer(pointer).and_then(Value::as_u64);
-        let Some(before) = number("/delivered/stream_seq") else {
-            let text = format!("{path}: the answer does not say where the consumer begins");
-            return Err(Error::OriginUnreachable(text));
-        };
-        self.sequence = before.saturating_add(1).max(at_least).saturating_sub(1);
-        self.inbox.begin(number("/num_pending").unwrap_or(0));
+        let asked = self.terms.ask(&self.api, &self.name, &self.facts, start, filters);
+        self.consumer = asked.await?;
+        self.sequence = self.consumer.before;
+        self.answers.begin(self.sequence);
+        self.inbox.begin(self.consumer.left);
         // The consumer sends nothing before somebody listens, so nothing is missed between its making and this.
-        let subscription = self.api.account.subscribe(&self.deliver, self.inbox.clone());
+        let subscription = self.api.account.subscribe(&self.consumer.deliver, self.inbox.clone());
         self.subscription = Some(subscription);
         Ok(self.sequence.saturating_add(1))
-    }
-
-    /// The consumer's configuration, with where it begins and what it sends.
-    fn config(&self, more: [Value; 2]) -> Value {
-        let mut config = Map::new();
-        let fixed = json!({
-            "name": self.consumer,
-            "deliver_subject": self.deliver,
-            "ack_policy": "none",
-            "ack_wait": ACK_WAIT_NS,
-            "max_deliver": 1,
-            "replay_policy": "instant",
-            "idle_heartbeat": HEARTBEAT_NS,
-            "flow_control": true,
-            "direct": true,
-            "inactive_threshold": INACTIVE_NS,
-        });
-        for part in std::iter::once(fixed).chain(more) {
-            if let Value::Object(fields) = part {
-                config.extend(fields);
-            }
-        }
-        Value::Object(config)
     }
 
     fn lost(&self, what: &str) -> Error {
@@ -157,15 +91,19 @@ impl RemoteSession {
                     return Err(self.lost(&format!("delivery {number} came out of order")));
                 }
                 (self.number, self.sequence) = (number, message.sequence);
+                self.pulse.moved();
                 return Ok(Some(message));
             }
-            Delivery::Flow(reply) => self.api.answer(reply, self.word()),
+            Delivery::Flow(subject) => self.asked(subject),
             Delivery::Heartbeat { number, stalled } => {
-                if number != self.number && number > 0 {
+                if number.is_some_and(|number| number != self.number) {
+                    let number = number.unwrap_or(0);
                     return Err(self.lost(&format!("the consumer sent {number} deliveries")));
                 }
                 if !stalled.is_empty() {
-                    self.api.answer(stalled, self.word());
+                    self.asked(stalled);
+                } else if !self.answers.is_waiting() && self.consumer.is_prompt {
+                    self.beats()?;
                 }
             }
             Delivery::End(text) => return Err(self.lost(&format!("the consumer says {text}"))),
@@ -173,10 +111,21 @@ impl RemoteSession {
         Ok(None)
     }
 
-    /// What an answer to flow control says.
-    fn word(&self) -> Bytes {
-        let (number, sequence) = (self.number.to_string(), self.sequence.to_string());
-        headers::block("", &[("Nats-Last-Consumer", &number), ("Nats-Last-Stream", &sequence)])
+    fn asked(&self, subject: Bytes) {
+        let (number, sequence) = (self.number, self.sequence);
+        self.answers.asked(Question { subject, number, sequence });
+    }
+    /// The consumer says that it is there, and sent nothing since it said so before.
+    fn beats(&mut self) -> Result<()> {
+        let place = || Place {
+            stream: self.name.clone(),
+            sequence: self.sequence,
+            consumer: self.consumer.clone(),
+        };
+        match self.pulse.beats(&self.api, &self.inbox, place) {
+            true => Err(self.lost("the consumer does not deliver what is left")),
+            false => Ok(()),
+        }
     }
 
     /// What is there now; `None` for nothing at all.
@@ -240,5 +189,9 @@ impl Session for RemoteSession {
 
     fn frontier(&self) -> Arc<dyn Frontier> {
         self.inbox.clone()
+    }
+
+    fn acknowledge(&self) -> Option<Arc<dyn Acknowledge>> {
+        self.answers.is_acknowledging().then(|| self.answers.clone() as Arc<dyn Acknowledge>)
     }
 }

@@ -32,7 +32,6 @@ pub(crate) fn refuse_unbuilt(config: &StreamConfig) -> Result<(), ApiError> {
     let settings = [
         (unbuilt.is_persisted_late, "persist_mode async"),
         (origins().any(has_no_api), "an external origin without an api prefix"),
-        (origins().any(|origin| origin.consumer.is_some()), "an origin with its own consumer"),
     ];
     let found = settings.into_iter().find(|(is_set, _)| *is_set);
     found.map_or(Ok(()), |(_, what)| Err(ApiError::not_supported(what)))
