@@ -56,6 +56,7 @@ impl Normalizer {
     fn header(&mut self, line: &str) -> String {
         match line.split_once(": ") {
             Some((name @ "Nats-Time-Stamp", time)) => format!("{name}: {}", self.time(name, time)),
+            Some((name @ "Nats-Stream-Identity", _)) => format!("{name}: IDENTITY"),
             Some((name @ "Nats-Stream-Source", source)) => {
                 let mut fields: Vec<&str> = source.split(' ').collect();
                 if let Some(identity) = fields.get_mut(5) {

@@ -43,10 +43,6 @@ const KEPT: &[(&str, &[Place])] = &[
         &[At("stream_create/unbuilt", "STREAM.CREATE.U", "")],
     ),
     (
-        "A mirror or source with a consumer of its own is refused with error 10052.",
-        &[At("origins/elsewhere", "STREAM.CREATE.OWN", "")],
-    ),
-    (
         "A message that never expires stays in a stream with a limit on age when the server starts too; nats-server \
          removes such messages of file streams then.",
         &[Perhaps("lifetimes/age", "until STREAM.INFO.A /state/messages 2", "")],

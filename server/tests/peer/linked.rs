@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a copy may take to be whole again: nats-server waits 10 seconds for a lost origin, and then backs off.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The two servers.
-struct Pair {
-    origin: Side,
-    copier: Side,
+pub(crate) struct Pair {
+    pub(crate) origin: Side,
+    pub(crate) copier: Side,
     schemas: Option<Schemas>,
     published: u64,
 }
 
 impl Pair {
-    fn start(origin: &Path, copier: &Path, is_origin_hub: bool) -> Self {
+    pub(crate) fn start(origin: &Path, copier: &Path, is_origin_hub: bool) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -42,7 +42,7 @@ impl Pair {
         let copier = start(copier, "copier", of_copier);
         Self { origin, copier, schemas: Schemas::find(), published: 0 }
     }
-    fn ask(&mut self, is_origin: bool, path: &str, body: &Value) -> Value {
+    pub(crate) fn ask(&mut self, is_origin: bool, path: &str, body: &Value) -> Value {
         let side = if is_origin { &mut self.origin } else { &mut self.copier };
         let subject = format!("$JS.API.{path}");
         let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -55,7 +55,7 @@ impl Pair {
         }
         reply
     }
-    fn create(&mut self, is_origin: bool, config: &Value) {
+    pub(crate) fn create(&mut self, is_origin: bool, config: &Value) {
         let path = format!("STREAM.CREATE.{}", config["name"].as_str().unwrap());
         let reply = self.ask(is_origin, &path, config);
         assert!(reply.get("error").is_none(), "{reply}");
@@ -73,7 +73,7 @@ impl Pair {
         self.published += count;
     }
     /// Waits until a copy has everything.
-    fn reaches(&mut self, name: &str, messages: u64) {
+    pub(crate) fn reaches(&mut self, name: &str, messages: u64) {
         let started = Instant::now();
         loop {
             let info = self.ask(false, &format!("STREAM.INFO.{name}"), &Value::Null);
@@ -86,7 +86,7 @@ impl Pair {
         }
     }
     /// A stored message without its time, and with what its headers say beside their source.
-    fn stored(&mut self, is_origin: bool, name: &str, sequence: u64) -> Value {
+    pub(crate) fn stored(&mut self, is_origin: bool, name: &str, sequence: u64) -> Value {
         let path = format!("STREAM.MSG.GET.{name}");
         let mut reply = self.ask(is_origin, &path, &json!({"seq": sequence}));
         reply["message"].take()
@@ -142,7 +142,8 @@ fn check(origin: &Path, copier: &Path, is_origin_hub: bool, ends: &[End]) {
     pair.compare(&deleted);
 }
 
-fn programs() -> Option<(PathBuf, PathBuf)> {
+/// Both programs, where there are both.
+pub(crate) fn programs() -> Option<(PathBuf, PathBuf)> {
     let peer = side::nats_server()?;
     Some((side::headwater(), peer))
 }

@@ -24,6 +24,7 @@ mod script;
 mod side;
 
 mod account;
+mod acknowledged;
 mod advisories;
 mod backups;
 mod batches;
@@ -34,6 +35,7 @@ mod listing;
 mod messages;
 mod mirrors;
 mod origin_verdicts;
+mod own_consumers;
 mod publish;
 mod schedules;
 mod sources;

@@ -127,6 +127,7 @@ impl Consumer {
 
     fn flow_answered(&self, message: &Message) {
         let subject = std::str::from_utf8(&message.subject).unwrap_or_default();
+        let now = self.clock.now();
         let mut core = self.lock();
         let is_acknowledged = core.config.ack_policy == AckPolicy::FlowControl;
         let Way::Push(push) = &mut core.way else { return };
@@ -142,7 +143,7 @@ impl Consumer {
             && sequence > 0
         {
             let delivery = number("Nats-Last-Consumer").unwrap_or(0);
-            core.machine.done(Delivered { deliveries: 1, sequence, delivery });
+            core.done(Delivered { deliveries: 1, sequence, delivery }, now, &mut Vec::new());
         }
         let settled = core.machine.take_settled();
         drop(core);
