@@ -72,6 +72,28 @@ impl Scene {
             assert_eq!(reply["seq"], number, "{reply}");
         }
     }
+    /// Publishes and does not wait for answers, so that what comes next comes in the middle.
+    fn pour(&mut self, count: u64) {
+        for number in self.published + 1..=self.published + count {
+            for (name, _) in ORIGINS {
+                let payload = format!("{name} {number}").into_bytes();
+                let subject = format!("{name}.{}", number % 3);
+                let message = Message { subject, payload, ..Message::default() };
+                self.pair.origin.client.publish(&message).unwrap();
+            }
+        }
+        self.published += count;
+    }
+    /// Waits until all that was poured is there.
+    fn has_all(&mut self) {
+        let published = self.published;
+        for (name, _) in ORIGINS {
+            until(&format!("{name} got {published} messages"), || {
+                let reply = self.pair.ask(true, &format!("STREAM.INFO.{name}"), &Value::Null);
+                (reply["state"]["last_seq"] == published, reply)
+            });
+        }
+    }
     fn publish(&mut self, count: u64) {
         for (name, _) in ORIGINS {
             self.publish_to(name, count);
@@ -152,12 +174,14 @@ fn check(origin: &Path, copier: &Path, is_origin_hub: bool, of_copier: End) {
     let mut scene = Scene::start(origin, copier, is_origin_hub);
     scene.compare();
     for _ in 0..2 {
-        scene.publish(300);
+        scene.pour(3000);
         scene.pair.copier.restart(of_copier);
         scene.keeps_what_is_not_copied();
+        scene.has_all();
         scene.publish(30);
         scene.compare();
-        scene.publish(60);
+        scene.pour(1000);
+        scene.has_all();
         scene.pair.origin.restart(End::Kill);
         scene.keeps_what_is_not_copied();
         scene.publish(30);

@@ -2,9 +2,11 @@
 //!
 //! After some heartbeats without a delivery the stream itself is asked whether it has a message behind the last one that
 //! came, seldom when there is none. A consumer that still delivers nothing when two more heartbeats came does not do its work.
+//! Neither does one that takes no acknowledgements when the stream waits for them by now.
 //! Not here: what follows from that (`session`).
 
 use super::ask::Made;
+use super::is_kept;
 use super::inbox::Inbox;
 use super::request::Api;
 use serde_json::{Value, json};
@@ -24,8 +26,8 @@ pub(super) struct Pulse {
     wait: u32,
     /// Heartbeats since something was found.
     late: u32,
-    /// Set when the stream has something behind the last delivery.
-    found: Arc<Mutex<bool>>,
+    /// What was found to be wrong.
+    found: Arc<Mutex<Option<&'static str>>>,
     asking: Option<tokio::task::AbortHandle>,
 }
 
@@ -48,6 +50,8 @@ pub(super) struct Place {
     /// The last sequence that came.
     pub(super) sequence: u64,
     pub(super) consumer: Made,
+    /// It takes acknowledgements.
+    pub(super) is_acknowledging: bool,
 }
 
 impl Pulse {
@@ -58,12 +62,18 @@ impl Pulse {
             *self = Self::default();
         }
     }
-    /// A heartbeat came, and nothing else. True where the consumer does not do its work.
-    pub(super) fn beats(&mut self, api: &Api, inbox: &Arc<Inbox>, place: impl Fn() -> Place) -> bool {
+    /// A heartbeat came, and nothing else. Gives in what way the consumer does not do its work, if it does not.
+    pub(super) fn beats(
+        &mut self,
+        api: &Api,
+        inbox: &Arc<Inbox>,
+        place: impl Fn() -> Place,
+    ) -> Option<&'static str> {
         self.beats = self.beats.saturating_add(1);
-        if *self.found.lock().unwrap_or_else(PoisonError::into_inner) {
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.is_some() {
             self.late += 1;
-            return self.late > BEATS_LATE;
+            return found.filter(|_| self.late > BEATS_LATE);
         }
         if self.beats >= self.wait {
             (self.beats, self.wait) = (1, (self.wait * 2).min(BEATS_MAX));
@@ -74,7 +84,7 @@ impl Pulse {
             let asking = tokio::spawn(ask(api, inbox, place(), found));
             self.asking = Some(asking.abort_handle());
         }
-        false
+        None
     }
     fn end(&mut self) {
         if let Some(asking) = self.asking.take() {
@@ -83,9 +93,28 @@ impl Pulse {
     }
 }
 
+async fn ask(
+    api: Api,
+    inbox: Arc<Inbox>,
+    place: Place,
+    found: Arc<Mutex<Option<&'static str>>>,
+) {
+    let wrong = match place.is_acknowledging || is_kept_still(&api, &place).await {
+        true => what_is_left(&api, &inbox, &place).await,
+        false => Some("the stream waits for acknowledgements by now"),
+    };
+    *found.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+}
+
+/// Whether messages stay when they were delivered, as far as the stream says.
+async fn is_kept_still(api: &Api, place: &Place) -> bool {
+    let info = api.ask(&format!("STREAM.INFO.{}", place.stream), &Value::Null).await;
+    info.is_ok_and(|info| is_kept(&info))
+}
+
 /// Asks the stream what it has, and the consumer what keeps it.
-async fn ask(api: Api, inbox: Arc<Inbox>, place: Place, found: Arc<Mutex<bool>>) {
-    let Place { stream, sequence, consumer } = place;
+async fn what_is_left(api: &Api, inbox: &Inbox, place: &Place) -> Option<&'static str> {
+    let Place { stream, sequence, consumer, .. } = place;
     let all = [">".to_owned()];
     let filters = if consumer.filters.is_empty() { &all[..] } else { &consumer.filters };
     let mut is_left = false;
@@ -95,14 +124,14 @@ async fn ask(api: Api, inbox: Arc<Inbox>, place: Place, found: Arc<Mutex<bool>>)
         is_left |= answer.is_ok_and(|answer| answer.get("message").is_some());
     }
     if !is_left {
-        return;
+        return None;
     }
     let path = format!("CONSUMER.INFO.{stream}.{}", consumer.name);
-    let Ok(info) = api.ask(&path, &Value::Null).await else { return };
+    let info = api.ask(&path, &Value::Null).await.ok()?;
     if let Some(left) = info.get("num_pending").and_then(Value::as_u64) {
-        inbox.learn(sequence, left.max(1));
+        inbox.learn(*sequence, left.max(1));
     }
     // One that is paused by its owner does what it should.
     let is_paused = info.get("paused").and_then(Value::as_bool).unwrap_or(false);
-    *found.lock().unwrap_or_else(PoisonError::into_inner) = !is_paused;
+    (!is_paused).then_some("the consumer does not deliver what is left")
 }

@@ -89,7 +89,7 @@ async fn another_creation_is_not_read_as_the_first() {
 
 /// An API that makes a consumer, which then sends what the test wants.
 struct Fake {
-    retention: &'static str,
+    retention: Mutex<&'static str>,
     deliver: Mutex<String>,
     asked: Mutex<Vec<String>>,
     /// The last consumer asked for.
@@ -110,7 +110,7 @@ impl Handler for Fake {
     ) {
         let subject = std::str::from_utf8(&message.subject).unwrap().to_owned();
         let reply = if subject.contains("STREAM.INFO") {
-            json!({"created": "2026-11-24T10:58:47Z", "config": {"retention": self.retention},
+            json!({"created": "2026-11-24T10:58:47Z", "config": {"retention": *self.retention.lock().unwrap()},
                 "state": {"messages": 9, "first_seq": 1, "last_seq": 9}})
         } else if subject.contains("STREAM.MSG.GET") {
             self.left.lock().unwrap().clone()
@@ -148,7 +148,7 @@ impl Scene {
         let account = Account::new("$G");
         let deliver = own.as_ref().map(|own| own.deliver_subject.clone()).unwrap_or_default();
         let fake = Arc::new(Fake {
-            retention,
+            retention: Mutex::new(retention),
             deliver: Mutex::new(deliver),
             asked: Mutex::default(),
             config: Mutex::default(),
@@ -288,12 +288,15 @@ async fn consumers_that_do_not_wait_are_refused() {
 async fn a_consumer_that_delivers_nothing_is_noticed() {
     let nothing = json!({"error": {"err_code": 10037, "description": "none"}});
     let message = json!({"message": {"seq": 4}});
-    for (left, info, is_noticed) in [
-        (nothing, json!({"num_pending": 7}), false),
-        (message.clone(), json!({"num_pending": 7, "paused": true}), false),
-        (message, json!({"num_pending": 7}), true),
+    let undelivered = "the consumer does not deliver what is left";
+    for (left, info, retention, expected) in [
+        (nothing.clone(), json!({"num_pending": 7}), "limits", ""),
+        (message.clone(), json!({"num_pending": 7, "paused": true}), "limits", ""),
+        (message, json!({"num_pending": 7}), "limits", undelivered),
+        (nothing, json!({"num_pending": 0}), "interest", "the stream waits for acknowledgements"),
     ] {
         let mut scene = Scene::start().await;
+        *scene.fake.retention.lock().unwrap() = retention;
         (*scene.fake.left.lock().unwrap(), *scene.fake.info.lock().unwrap()) = (left, info);
         scene.message(1, 3);
         scene.session.next(1, 1024).await.unwrap();
@@ -310,10 +313,10 @@ async fn a_consumer_that_delivers_nothing_is_noticed() {
             // What is asked is answered on a task of its own.
             tokio::task::yield_now().await;
         }
-        assert!(scene.was_asked("STREAM.MSG.GET.A"));
-        assert_eq!(error.is_some(), is_noticed, "{error:?}");
-        if is_noticed {
-            assert!(error.unwrap().to_string().contains("does not deliver what is left"));
+        assert_eq!(scene.was_asked("STREAM.MSG.GET.A"), retention == "limits");
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(expected) && error.is_empty() == expected.is_empty(), "{error}");
+        if expected == undelivered {
             assert_eq!(scene.session.frontier().pending(3), Some(7), "the lag is the true one");
         }
     }

@@ -121,11 +121,10 @@ impl RemoteSession {
             stream: self.name.clone(),
             sequence: self.sequence,
             consumer: self.consumer.clone(),
+            is_acknowledging: self.answers.is_acknowledging(),
         };
-        match self.pulse.beats(&self.api, &self.inbox, place) {
-            true => Err(self.lost("the consumer does not deliver what is left")),
-            false => Ok(()),
-        }
+        let wrong = self.pulse.beats(&self.api, &self.inbox, place);
+        wrong.map_or(Ok(()), |wrong| Err(self.lost(wrong)))
     }
 
     /// What is there now; `None` for nothing at all.
