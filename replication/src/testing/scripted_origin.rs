@@ -4,9 +4,7 @@
 use crate::{
     Error, Result,
     identity::OriginIdentity,
-    origin::{
-        Acknowledge, BoxFuture, Frontier, Origin, OriginBatch, OriginFacts, Session, Start,
-    },
+    origin::{Acknowledge, BoxFuture, Frontier, Origin, OriginBatch, OriginFacts, Session, Start},
 };
 use headwater_storage::{Message, Timestamp, stream::Incarnation, subject};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -26,17 +26,15 @@ impl Scene {
         let mut scene = Self { pair: Pair::start(origin, copier, is_origin_hub), published: 0 };
         for (name, retention) in ORIGINS {
             let subjects = [format!("{name}.>")];
-            scene.pair.create(
-                true,
-                &json!({"name": name, "retention": retention, "subjects": subjects}),
-            );
+            scene
+                .pair
+                .create(true, &json!({"name": name, "retention": retention, "subjects": subjects}));
         }
         for name in ["own1", "own2"] {
             let config = json!({"durable_name": name, "deliver_subject": format!("to.{name}"),
                 "ack_policy": "flow_control"});
             let path = format!("CONSUMER.CREATE.L.{name}");
-            let reply =
-                scene.pair.ask(true, &path, &json!({"stream_name": "L", "config": config}));
+            let reply = scene.pair.ask(true, &path, &json!({"stream_name": "L", "config": config}));
             assert!(reply.get("error").is_none(), "{reply}");
         }
         // A queue keeps what comes before its copies.
@@ -65,8 +63,11 @@ impl Scene {
     fn publish_to(&mut self, name: &str, count: u64) {
         for number in self.published + 1..=self.published + count {
             let payload = format!("{name} {number}").into_bytes();
-            let message =
-                Message { subject: format!("{name}.{}", number % 3), payload, ..Message::default() };
+            let message = Message {
+                subject: format!("{name}.{}", number % 3),
+                payload,
+                ..Message::default()
+            };
             let reply = self.pair.origin.client.request(message, ANSWER).expect("an answer");
             let reply: Value = serde_json::from_slice(&reply.payload).unwrap();
             assert_eq!(reply["seq"], number, "{reply}");

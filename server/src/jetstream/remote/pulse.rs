@@ -6,8 +6,8 @@
 //! Not here: what follows from that (`session`).
 
 use super::ask::Made;
-use super::is_kept;
 use super::inbox::Inbox;
+use super::is_kept;
 use super::request::Api;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,12 +93,7 @@ impl Pulse {
     }
 }
 
-async fn ask(
-    api: Api,
-    inbox: Arc<Inbox>,
-    place: Place,
-    found: Arc<Mutex<Option<&'static str>>>,
-) {
+async fn ask(api: Api, inbox: Arc<Inbox>, place: Place, found: Arc<Mutex<Option<&'static str>>>) {
     let wrong = match place.is_acknowledging || is_kept_still(&api, &place).await {
         true => what_is_left(&api, &inbox, &place).await,
         false => Some("the stream waits for acknowledgements by now"),

@@ -233,7 +233,10 @@ async fn what_may_go_is_acknowledged_when_it_is_durable() {
             assert_eq!((&config["sourcing"], &config["direct"]), (&json!(true), &json!(true)));
             let name = format!("JS_MIRROR_{}", hash8("M $G here"));
             assert_eq!(config["name"], name);
-            assert_eq!(config["metadata"], json!({"_nats.mirror.stream": "M", "_nats.mirror.acc": "$G"}));
+            assert_eq!(
+                config["metadata"],
+                json!({"_nats.mirror.stream": "M", "_nats.mirror.acc": "$G"})
+            );
         }
         let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let _flow = scene.account.subscribe("$JS.FC.>", Arc::new(Heard(sender)));
