@@ -218,3 +218,40 @@ fn what_goes_is_copied_between_two() {
     let own = crate::side::headwater();
     check(&own, &own, true, End::Kill);
 }
+
+/// A copy that takes no more leaves the rest at the origin, however much that would like to be rid of it.
+#[test]
+fn what_a_copy_refuses_stays_at_its_origin() {
+    const MESSAGES: u64 = 1500;
+    let own = crate::side::headwater();
+    let mut pair = Pair::start(&own, &own, true);
+    pair.create(true, &json!({"name": "Q", "subjects": ["q"], "retention": "workqueue"}));
+    for number in 1..=MESSAGES {
+        let payload = number.to_string().into_bytes();
+        let message = Message { subject: "q".into(), payload, ..Message::default() };
+        pair.origin.client.publish(&message).unwrap();
+    }
+    until("the queue has all", || {
+        let reply = pair.ask(true, "STREAM.INFO.Q", &Value::Null);
+        (reply["state"]["messages"] == MESSAGES, reply)
+    });
+    let origin = json!({"name": "Q", "external": {"api": "$JS.origin.API"}});
+    let mut copy = json!({"name": "F", "sources": [origin], "max_msgs": 5, "discard": "new"});
+    pair.create(false, &copy);
+    until("the copy is full and was asked to acknowledge", || {
+        let reply = pair.ask(false, "STREAM.INFO.F", &Value::Null);
+        let is_refused = reply["sources"][0]["error"]["description"].is_string();
+        (reply["state"]["messages"] == 5 && is_refused, reply)
+    });
+    let left = pair.ask(true, "STREAM.INFO.Q", &Value::Null);
+    let left = left["state"]["messages"].as_u64().unwrap();
+    assert!(left >= MESSAGES - 5, "{left} messages are left");
+    copy["max_msgs"] = json!(-1);
+    let reply = pair.ask(false, "STREAM.UPDATE.F", &copy);
+    assert!(reply.get("error").is_none(), "{reply}");
+    pair.reaches("F", MESSAGES);
+    for sequence in [1, 5, 6, 999, 1000, 1001, MESSAGES] {
+        let stored = pair.stored(false, "F", sequence);
+        assert_eq!(stored["data"], BASE64.encode(sequence.to_string().as_bytes()), "{stored}");
+    }
+}
