@@ -238,7 +238,7 @@ fn what_a_copy_refuses_stays_at_its_origin() {
     let origin = json!({"name": "Q", "external": {"api": "$JS.origin.API"}});
     let mut copy = json!({"name": "F", "sources": [origin], "max_msgs": 5, "discard": "new"});
     pair.create(false, &copy);
-    until("the copy is full and was asked to acknowledge", || {
+    until("the copy is full", || {
         let reply = pair.ask(false, "STREAM.INFO.F", &Value::Null);
         let is_refused = reply["sources"][0]["error"]["description"].is_string();
         (reply["state"]["messages"] == 5 && is_refused, reply)
