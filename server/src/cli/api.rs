@@ -21,6 +21,9 @@ const LEVELS: &[(&str, u8)] = &[
     ("allow_batched", 3),
 ];
 
+/// Most pages that are asked for; a server that counts on and on is not followed.
+const PAGES_MAX: usize = 10_000;
+
 /// Level that a mirror or source with a consumer of its own needs.
 const DURABLE_COPY_LEVEL: u8 = 4;
 
@@ -46,6 +49,35 @@ impl Connection {
             ClientError::unanswered(action, reason)
         })?;
         accept(action, &reply.payload)
+    }
+
+    /// Everything of a list that is answered page by page; the entries stand in a field of each answer.
+    pub(super) async fn pages(
+        &self,
+        action: &str,
+        name: &str,
+        field: &str,
+        mut body: Map<String, Value>,
+    ) -> Result<Vec<Value>> {
+        let number = |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64);
+        let mut entries = Vec::new();
+        let mut offset: u64 = 0;
+        for _ in 0..PAGES_MAX {
+            body.insert("offset".to_owned(), offset.into());
+            let mut answer = self.call(action, name, &Value::Object(body.clone())).await?;
+            let page = match answer.get_mut(field).map(Value::take) {
+                Some(Value::Array(page)) => page,
+                _ => Vec::new(),
+            };
+            let shown = number(&answer, "limit").unwrap_or(0).max(page.len() as u64);
+            offset = offset.saturating_add(shown);
+            let is_last = page.is_empty() || offset >= number(&answer, "total").unwrap_or(0);
+            entries.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(entries)
     }
 }
 

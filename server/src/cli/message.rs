@@ -5,7 +5,7 @@ use super::duration;
 use super::error::{ClientError, Result};
 use super::screen;
 use super::template::Template;
-use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Message};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -96,6 +96,14 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let name = name.trim().parse::<HeaderName>().map_err(|error| error.to_string())?;
     let value = value.trim().parse::<HeaderValue>().map_err(|error| error.to_string())?;
     Ok((name, value))
+}
+
+/// Prints a received message; they are counted from 1.
+pub(super) fn print_received(count: u64, received: &Message) -> Result<()> {
+    let reply = received.reply.as_ref().map(|reply| format!(" with reply {:?}", reply.as_str()));
+    let (subject, reply) = (received.subject.as_str(), reply.unwrap_or_default());
+    screen::line(format_args!("[#{count}] Received on {subject:?}{reply}"))?;
+    print(received.headers.as_ref(), &received.payload)
 }
 
 /// Prints the headers and the body of a message.

@@ -6,6 +6,7 @@
 
 mod api;
 mod connection;
+mod consumer;
 mod demo;
 mod duration;
 mod error;
@@ -27,6 +28,7 @@ mod time;
 
 use clap::{Parser, Subcommand};
 use connection::ConnectionFlags;
+use consumer::ConsumerCommand;
 use demo::DemoFlags;
 use error::{ClientError, Result};
 use log::LogCommand;
@@ -79,6 +81,12 @@ enum Command {
     Stream {
         #[command(subcommand)]
         command: StreamCommand,
+    },
+    /// Create, show, read, pause and remove consumers
+    #[command(visible_aliases = ["c", "con"])]
+    Consumer {
+        #[command(subcommand)]
+        command: ConsumerCommand,
     },
     /// Check, print, count or salvage a data directory that no server has open
     Log {
@@ -178,6 +186,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
                 Ok(())
             }
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
+            Command::Consumer { command } => consumer::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,
             Command::Demo(demo) => demo::run(demo).await,

@@ -42,10 +42,7 @@ pub(super) async fn run(connection: &Connection, flags: &SubscribeFlags) -> Resu
             return Err(ClientError::Ended("the connection was closed".to_owned()));
         };
         count += 1;
-        let reply = received.reply.map(|reply| format!(" with reply {:?}", reply.as_str()));
-        let (subject, reply) = (received.subject.as_str(), reply.unwrap_or_default());
-        screen::line(format_args!("[#{count}] Received on {subject:?}{reply}"))?;
-        message::print(received.headers.as_ref(), &received.payload)?;
+        message::print_received(count, &received)?;
     }
     Ok(())
 }

@@ -2,10 +2,13 @@
 //! Lines that page does not have stand there only where they say something out of the ordinary.
 //! Not here: the report on all streams (`report`).
 
-use super::reply::{Config, CopyStatus, External, Origin, Peer, State, StreamInfo, Transform};
+use super::reply::{
+    Cluster, Config, CopyStatus, External, Origin, Peer, State, StreamInfo, Transform,
+};
 use crate::cli::error::Result;
 use crate::cli::sheet::Sheet;
 use crate::cli::{duration, screen, size, time};
+use std::collections::BTreeMap;
 
 /// Prints everything.
 pub(super) fn print(info: &StreamInfo) -> Result<()> {
@@ -25,8 +28,8 @@ fn sheet(info: &StreamInfo) -> Sheet {
     sheet.heading(format_args!("Information for Stream {} created {created}", info.config.name));
     sheet.heading("Configuration:");
     add_config(&mut sheet, &info.config);
-    add_metadata(&mut sheet, &info.config);
-    add_cluster(&mut sheet, info);
+    add_metadata(&mut sheet, info.config.metadata.as_ref());
+    add_cluster(&mut sheet, info.cluster.as_ref());
     if let Some(mirror) = &info.mirror {
         sheet.gap();
         sheet.heading("Mirror Information:");
@@ -42,7 +45,8 @@ fn sheet(info: &StreamInfo) -> Sheet {
     sheet
 }
 
-fn capitalized(text: &str) -> String {
+/// A value of a configuration as a word.
+pub(in crate::cli) fn capitalized(text: &str) -> String {
     match text {
         "workqueue" => "WorkQueue".to_owned(),
         _ => {
@@ -123,19 +127,22 @@ fn origin_text(origin: &Origin) -> String {
     text
 }
 
-fn add_metadata(sheet: &mut Sheet, config: &Config) {
+/// Adds what users noted at a stream or a consumer.
+pub(in crate::cli) fn add_metadata(sheet: &mut Sheet, metadata: Option<&BTreeMap<String, String>>) {
     // What the server writes there for itself is nothing the user said.
     let is_users = |name: &&String| !name.starts_with("_nats.");
-    let metadata = config.metadata.iter().flatten();
     let lines: Vec<_> = metadata
+        .into_iter()
+        .flatten()
         .filter(|(name, _)| is_users(name))
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
     sheet.rows("Metadata", lines);
 }
 
-fn add_cluster(sheet: &mut Sheet, info: &StreamInfo) {
-    let Some(cluster) = info.cluster.as_ref().filter(|cluster| !cluster.name.is_empty()) else {
+/// Adds the servers that keep a stream or a consumer.
+pub(in crate::cli) fn add_cluster(sheet: &mut Sheet, cluster: Option<&Cluster>) {
+    let Some(cluster) = cluster.filter(|cluster| !cluster.name.is_empty()) else {
         return;
     };
     sheet.gap();

@@ -7,10 +7,7 @@ use crate::cli::error::Result;
 use crate::cli::table::Table;
 use crate::cli::{duration, screen, size, time};
 use clap::Args;
-use serde_json::{Value, json};
-
-/// Most pages that are asked for; a server that counts on and on is not followed.
-const PAGES_MAX: usize = 10_000;
+use serde_json::{Map, Value};
 
 /// What to list, and how.
 #[derive(Debug, Args)]
@@ -37,27 +34,11 @@ pub(in crate::cli) async fn fetch_all(
     connection: &Connection,
     subject: Option<&str>,
 ) -> Result<Vec<Value>> {
-    let number = |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64);
-    let mut streams = Vec::new();
-    let mut offset = 0;
-    for _ in 0..PAGES_MAX {
-        let mut body = json!({ "offset": offset });
-        if let (Some(subject), Some(body)) = (subject, body.as_object_mut()) {
-            body.insert("subject".to_owned(), subject.into());
-        }
-        let mut answer = connection.call("list Streams", "STREAM.LIST", &body).await?;
-        let page = match answer.get_mut("streams").map(Value::take) {
-            Some(Value::Array(page)) => page,
-            _ => Vec::new(),
-        };
-        let shown = number(&answer, "limit").unwrap_or(0).max(page.len() as u64);
-        offset += shown;
-        let is_last = page.is_empty() || offset >= number(&answer, "total").unwrap_or(0);
-        streams.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let body = match subject {
+        Some(subject) => Map::from_iter([("subject".to_owned(), subject.into())]),
+        None => Map::new(),
+    };
+    let mut streams = connection.pages("list Streams", "STREAM.LIST", "streams", body).await?;
     streams.sort_by(|one, other| name_of(one).cmp(name_of(other)));
     Ok(streams)
 }

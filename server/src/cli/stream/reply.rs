@@ -31,64 +31,64 @@ impl StreamInfo {
 #[serde(default)]
 pub(in crate::cli) struct Config {
     pub(in crate::cli) name: String,
-    pub(super) description: Option<String>,
-    pub(super) subjects: Option<Vec<String>>,
-    pub(super) retention: String,
-    pub(super) storage: String,
-    pub(super) discard: String,
-    pub(super) compression: String,
-    pub(super) num_replicas: u64,
-    pub(super) max_msgs: i64,
-    pub(super) max_msgs_per_subject: i64,
-    pub(super) max_bytes: i64,
-    pub(super) max_age: i64,
-    pub(super) max_msg_size: i64,
-    pub(super) max_consumers: i64,
-    pub(super) duplicate_window: i64,
-    pub(super) first_seq: u64,
-    pub(super) no_ack: bool,
-    pub(super) sealed: bool,
-    pub(super) deny_delete: bool,
-    pub(super) deny_purge: bool,
-    pub(super) allow_rollup_hdrs: bool,
-    pub(super) allow_direct: bool,
-    pub(super) mirror_direct: bool,
-    pub(super) allow_msg_ttl: bool,
-    pub(super) allow_atomic: bool,
-    pub(super) allow_msg_counter: bool,
-    pub(super) subject_transform: Option<Transform>,
-    pub(super) republish: Option<Transform>,
-    pub(super) mirror: Option<Origin>,
-    pub(super) sources: Option<Vec<Origin>>,
-    pub(super) metadata: Option<BTreeMap<String, String>>,
+    pub(in crate::cli) description: Option<String>,
+    pub(in crate::cli) subjects: Option<Vec<String>>,
+    pub(in crate::cli) retention: String,
+    pub(in crate::cli) storage: String,
+    pub(in crate::cli) discard: String,
+    pub(in crate::cli) compression: String,
+    pub(in crate::cli) num_replicas: u64,
+    pub(in crate::cli) max_msgs: i64,
+    pub(in crate::cli) max_msgs_per_subject: i64,
+    pub(in crate::cli) max_bytes: i64,
+    pub(in crate::cli) max_age: i64,
+    pub(in crate::cli) max_msg_size: i64,
+    pub(in crate::cli) max_consumers: i64,
+    pub(in crate::cli) duplicate_window: i64,
+    pub(in crate::cli) first_seq: u64,
+    pub(in crate::cli) no_ack: bool,
+    pub(in crate::cli) sealed: bool,
+    pub(in crate::cli) deny_delete: bool,
+    pub(in crate::cli) deny_purge: bool,
+    pub(in crate::cli) allow_rollup_hdrs: bool,
+    pub(in crate::cli) allow_direct: bool,
+    pub(in crate::cli) mirror_direct: bool,
+    pub(in crate::cli) allow_msg_ttl: bool,
+    pub(in crate::cli) allow_atomic: bool,
+    pub(in crate::cli) allow_msg_counter: bool,
+    pub(in crate::cli) subject_transform: Option<Transform>,
+    pub(in crate::cli) republish: Option<Transform>,
+    pub(in crate::cli) mirror: Option<Origin>,
+    pub(in crate::cli) sources: Option<Vec<Origin>>,
+    pub(in crate::cli) metadata: Option<BTreeMap<String, String>>,
 }
 
 /// Where it gets messages from.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Origin {
-    pub(super) name: String,
-    pub(super) opt_start_seq: u64,
-    pub(super) opt_start_time: Option<String>,
-    pub(super) filter_subject: String,
-    pub(super) subject_transforms: Option<Vec<Transform>>,
-    pub(super) external: Option<External>,
+pub(in crate::cli) struct Origin {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) opt_start_seq: u64,
+    pub(in crate::cli) opt_start_time: Option<String>,
+    pub(in crate::cli) filter_subject: String,
+    pub(in crate::cli) subject_transforms: Option<Vec<Transform>>,
+    pub(in crate::cli) external: Option<External>,
 }
 
 /// How the API of another account or domain is reached.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct External {
-    pub(super) api: String,
-    pub(super) deliver: String,
+pub(in crate::cli) struct External {
+    pub(in crate::cli) api: String,
+    pub(in crate::cli) deliver: String,
 }
 
 /// Subjects that become others.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Transform {
-    pub(super) src: String,
-    pub(super) dest: String,
+pub(in crate::cli) struct Transform {
+    pub(in crate::cli) src: String,
+    pub(in crate::cli) dest: String,
 }
 
 /// What it holds.
@@ -96,21 +96,21 @@ pub(super) struct Transform {
 #[serde(default)]
 pub(in crate::cli) struct State {
     pub(in crate::cli) messages: u64,
-    pub(super) bytes: u64,
+    pub(in crate::cli) bytes: u64,
     pub(in crate::cli) first_seq: u64,
-    pub(super) first_ts: String,
+    pub(in crate::cli) first_ts: String,
     pub(in crate::cli) last_seq: u64,
-    pub(super) last_ts: String,
-    pub(super) consumer_count: u64,
-    pub(super) num_subjects: u64,
-    pub(super) num_deleted: u64,
-    pub(super) deleted: Option<Vec<u64>>,
-    pub(super) lost: Option<Lost>,
+    pub(in crate::cli) last_ts: String,
+    pub(in crate::cli) consumer_count: u64,
+    pub(in crate::cli) num_subjects: u64,
+    pub(in crate::cli) num_deleted: u64,
+    pub(in crate::cli) deleted: Option<Vec<u64>>,
+    pub(in crate::cli) lost: Option<Lost>,
 }
 
 impl State {
     /// How many messages are gone from among those it holds. Older servers list them without a number.
-    pub(super) fn deleted_count(&self) -> u64 {
+    pub(in crate::cli) fn deleted_count(&self) -> u64 {
         self.deleted.as_ref().map_or(0, |deleted| deleted.len() as u64).max(self.num_deleted)
     }
 }
@@ -118,40 +118,40 @@ impl State {
 /// Messages that are damaged.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Lost {
-    pub(super) msgs: Option<Vec<u64>>,
-    pub(super) bytes: u64,
+pub(in crate::cli) struct Lost {
+    pub(in crate::cli) msgs: Option<Vec<u64>>,
+    pub(in crate::cli) bytes: u64,
 }
 
 /// How far a mirror or source has come.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::cli) struct CopyStatus {
-    pub(super) name: String,
-    pub(super) lag: Option<i64>,
-    pub(super) active: Option<i64>,
-    pub(super) filter_subject: String,
-    pub(super) subject_transforms: Option<Vec<Transform>>,
-    pub(super) external: Option<External>,
-    pub(super) error: Option<ApiError>,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) lag: Option<i64>,
+    pub(in crate::cli) active: Option<i64>,
+    pub(in crate::cli) filter_subject: String,
+    pub(in crate::cli) subject_transforms: Option<Vec<Transform>>,
+    pub(in crate::cli) external: Option<External>,
+    pub(in crate::cli) error: Option<ApiError>,
 }
 
 /// The servers that keep it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::cli) struct Cluster {
-    pub(super) name: String,
-    pub(super) leader: String,
-    pub(super) replicas: Option<Vec<Peer>>,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) leader: String,
+    pub(in crate::cli) replicas: Option<Vec<Peer>>,
 }
 
 /// One of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Peer {
-    pub(super) name: String,
-    pub(super) current: bool,
-    pub(super) offline: bool,
-    pub(super) active: i64,
-    pub(super) lag: u64,
+pub(in crate::cli) struct Peer {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) current: bool,
+    pub(in crate::cli) offline: bool,
+    pub(in crate::cli) active: i64,
+    pub(in crate::cli) lag: u64,
 }
