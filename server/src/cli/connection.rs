@@ -5,9 +5,9 @@
 use super::duration;
 use super::error::{ClientError, Result};
 use crate::bench::Login;
-use async_nats::{Client, ConnectOptions, RequestErrorKind, ServerAddr};
+use async_nats::{Client, ConnectOptions, Request, RequestErrorKind, ServerAddr};
 use clap::Args;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which server, and as whom.
 #[derive(Debug, Clone, Args)]
@@ -87,12 +87,29 @@ impl ConnectionFlags {
         }
     }
 
-    fn server_without_password(&self) -> String {
+    /// Where to, for people to read.
+    pub(super) fn server_without_password(&self) -> String {
         let hide = |address: &str| match address.rsplit_once('@') {
             Some((_, host)) => host.to_owned(),
             None => address.to_owned(),
         };
         self.server.split(',').map(hide).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Connection {
+    /// How long the server takes to say that nobody listens on a subject that nobody knows.
+    pub(super) async fn round_trip(&self) -> Result<Duration> {
+        let request = Request::new().timeout(Some(self.timeout));
+        let started = Instant::now();
+        let failed = |reason| ClientError::unanswered("measure the round trip", reason);
+        match self.client.send_request(self.client.new_inbox(), request).await {
+            Ok(_) => Err(failed("somebody answered who cannot know of it".to_owned())),
+            Err(error) => match error.kind() {
+                RequestErrorKind::NoResponders => Ok(started.elapsed()),
+                kind => Err(failed(request_failure(kind, self.timeout))),
+            },
+        }
     }
 }
 

@@ -4,12 +4,15 @@
 //! place. The client commands work against any NATS server; they know this program's own server only from outside.
 //! Not here: what the flags of the server mean (`config::flags`).
 
+mod account;
 mod api;
+mod check;
 mod connection;
 mod consumer;
 mod demo;
 mod duration;
 mod error;
+mod events;
 mod graph;
 mod log;
 mod message;
@@ -26,11 +29,14 @@ mod template;
 mod terminal;
 mod time;
 
+use account::AccountCommand;
+use check::ServerCommand;
 use clap::{Parser, Subcommand};
 use connection::ConnectionFlags;
 use consumer::ConsumerCommand;
 use demo::DemoFlags;
 use error::{ClientError, Result};
+use events::EventFlags;
 use log::LogCommand;
 use message::MessageFlags;
 use std::process::ExitCode;
@@ -47,11 +53,14 @@ Examples:
   headwater req ORDERS.new 'ORDER {{Count}}' --count 100
   headwater stream report --svg replication.svg
   headwater stream get ARCHIVE 1
+  headwater consumer add ORDERS WORKER --pull --defaults
+  headwater consumer next ORDERS WORKER --count 10
+  headwater server check consumer --stream ORDERS --consumer WORKER --unprocessed-critical 1000
   headwater sub 'ORDERS.>'
   headwater log verify data               is a stopped server's directory what was written?
   headwater tune data --output tuned.conf measure the disk below ./data and recommend a configuration
 
-`s` and `str` are short for `stream`. Without a command the flags are those of `serve`.";
+`s` and `str` are short for `stream`, `c` and `con` for `consumer`. Without a command the flags are those of `serve`.";
 
 /// A durable stream server for any NATS client.
 #[derive(Debug, Parser)]
@@ -102,6 +111,21 @@ enum Command {
     /// Print messages as they are published
     #[command(alias = "subscribe")]
     Sub(SubscribeFlags),
+    /// Print what a server says of its streams and consumers
+    #[command(visible_alias = "event")]
+    Events(EventFlags),
+    /// Show the connection and the account
+    #[command(visible_alias = "a")]
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Check a running server, a stream or a consumer
+    #[command(visible_alias = "srv")]
+    Server {
+        #[command(subcommand)]
+        command: ServerCommand,
+    },
     /// Measure settings of the engine on a directory and recommend a configuration
     Tune(crate::tune::TuneOptions),
     /// Show replication and a crash on a server of its own, and check both
@@ -123,13 +147,14 @@ pub fn run() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return explain(&error, args.first().is_some_and(|first| first == "log")),
+        Err(error) => return explain(&error, &args),
     };
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
         Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
         Command::Log { command } => log::run(&command),
         Command::Tune(options) => crate::tune::run(&options),
+        Command::Server { command } => check::run(&cli.connection, &command),
         command => exit_code(run_client(&cli.connection, &command)),
     }
 }
@@ -153,12 +178,16 @@ fn names_a_server(args: &[String]) -> bool {
 }
 
 /// Prints why the arguments are no command, or the help that was asked for.
-fn explain(error: &clap::Error, is_log: bool) -> ExitCode {
+fn explain(error: &clap::Error, args: &[String]) -> ExitCode {
     if error.use_stderr() {
         // It begins with "error: " by itself.
         screen::say(format_args!("headwater: {}", error.render().to_string().trim_end()));
-        // There 1 means damage.
-        return if is_log { ExitCode::from(log::UNREADABLE) } else { ExitCode::FAILURE };
+        // For a log 1 means damage, for a check a warning.
+        return match args.first().map(String::as_str) {
+            Some("log") => ExitCode::from(log::UNREADABLE),
+            _ if check::is_meant(args) => ExitCode::from(check::UNKNOWN),
+            _ => ExitCode::FAILURE,
+        };
     }
     exit_code(screen::bytes(error.render().to_string().as_bytes()))
 }
@@ -176,15 +205,13 @@ fn exit_code(result: Result<()>) -> ExitCode {
 }
 
 fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
-    // The connection lives on a thread of its own, so that it answers the server while a question waits for the user.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
-    let result = runtime.block_on(async {
+    block_on(async {
         match command {
-            Command::Serve { .. } | Command::Bench(_) | Command::Log { .. } | Command::Tune(_) => {
-                Ok(())
-            }
+            Command::Serve { .. }
+            | Command::Bench(_)
+            | Command::Log { .. }
+            | Command::Tune(_)
+            | Command::Server { .. } => Ok(()),
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
             Command::Consumer { command } => consumer::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
@@ -193,8 +220,18 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
             Command::Sub(subscription) => {
                 subscribe::run(&flags.connect().await?, subscription).await
             }
+            Command::Events(events) => events::run(&flags.connect().await?, events).await,
+            Command::Account { command } => account::run(&flags.connect().await?, command).await,
         }
-    });
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    // The connection lives on a thread of its own, so that it answers the server while a question waits for the user.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| ClientError::Ended(error.to_string()))?;
+    let result = runtime.block_on(work);
     runtime.shutdown_background();
     result
 }

@@ -29,7 +29,7 @@ use clap::{Args, Subcommand};
 pub(super) enum ConsumerCommand {
     /// Create a consumer
     #[command(visible_alias = "create", alias = "new")]
-    Add(add::AddFlags),
+    Add(Box<add::AddFlags>),
     /// List the consumers of a stream
     #[command(visible_alias = "list")]
     Ls(list::ListFlags),
