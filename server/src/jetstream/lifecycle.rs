@@ -3,7 +3,7 @@
 //! Not here: requests, replies and advisories (`api`), verdicts (`validate`).
 
 use super::config::{ConfigRequest, StreamConfig};
-use super::consumer::{Status, ledger::Ledger};
+use super::consumer::{Event, Status, ledger::Ledger};
 use super::copies;
 use super::entry::Entry;
 use super::errors::{self, ApiError};
@@ -118,6 +118,7 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
     let entry = tenant.entry(name).ok_or(errors::STREAM_NOT_FOUND)?;
     entry.release();
     entry.copies.lock().await.stop().await;
+    let stopped = entry.consumers.all();
     entry.consumers.stop(Status::new(409, "Consumer Deleted")).await;
     let deleted = tenant.context.volume.delete_stream(&tenant.stored_name(name)).await;
     if let Err(error) = deleted {
@@ -128,6 +129,7 @@ pub(crate) async fn delete(tenant: &Arc<Tenant>, name: &str) -> Result<(), ApiEr
         return Err(ApiError::of_storage(&error, DELETE_FAILED));
     }
     tenant.remove(name);
+    stopped.iter().for_each(|consumer| consumer.publish(&Event::Deleted));
     copies::Copies::forget(&entry.config(), &entry.stream, tenant);
     let forgotten = Ledger::delete(&tenant.context.volume, tenant.account.name(), name).await;
     if let Err(error) = forgotten {

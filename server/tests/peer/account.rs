@@ -68,6 +68,9 @@ fn silence() -> Script {
         .publish("$JS.EVENT.x", "")
         .api("STREAM.LEADER.STEPDOWN.A", Value::Null)
         .api("STREAM.PEER.REMOVE.A", json!({"peer": "x"}))
+        .api("STREAM.PEER.EVACUATE.A", json!({"peer": "x"}))
+        .api("STREAM.CANCEL_MOVE.A", Value::Null)
+        .api("CONSUMER.PEER.EVACUATE.A.C", json!({"peer": "x"}))
         .api("INFO", Value::Null)
 }
 

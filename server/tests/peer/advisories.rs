@@ -42,6 +42,19 @@ fn captured() -> Script {
         )
 }
 
+/// The consumers of a stream go with it, and that is told before.
+fn with_consumers() -> Script {
+    let consumer =
+        json!({"stream_name": "A", "config": {"durable_name": "C", "ack_policy": "explicit"}});
+    Script::new("advisories/with_consumers")
+        .create(json!({"name": "A", "subjects": ["a"], "storage": "memory"}))
+        .api("CONSUMER.DURABLE.CREATE.A.C", consumer)
+        .listen("$JS.EVENT.ADVISORY.CONSUMER.>")
+        .listen("$JS.EVENT.ADVISORY.STREAM.>")
+        .delete("A")
+        .hear(2)
+}
+
 fn audits() -> Script {
     Script::new("advisories/audits")
         .listen("$JS.EVENT.ADVISORY.API")
@@ -54,5 +67,5 @@ fn audits() -> Script {
 
 #[test]
 fn advisories() {
-    check(vec![actions(), captured(), audits()]);
+    check(vec![actions(), captured(), with_consumers(), audits()]);
 }

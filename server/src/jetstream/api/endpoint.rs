@@ -26,6 +26,8 @@ pub(super) enum Endpoint {
     StreamRestore,
     StreamStepdown,
     PeerRemove,
+    PeerEvacuate,
+    MoveCancel,
     ConsumerCreate,
     ConsumerCreateDurable,
     ConsumerNames,
@@ -36,6 +38,7 @@ pub(super) enum Endpoint {
     ConsumerReset,
     ConsumerUnpin,
     ConsumerStepdown,
+    ConsumerEvacuate,
 }
 
 /// How many tokens follow the words of a subject.
@@ -62,6 +65,8 @@ const TABLE: &[(&str, Tail, Endpoint)] = &[
     ("STREAM.RESTORE", Exactly(1), Endpoint::StreamRestore),
     ("STREAM.LEADER.STEPDOWN", Exactly(1), Endpoint::StreamStepdown),
     ("STREAM.PEER.REMOVE", Exactly(1), Endpoint::PeerRemove),
+    ("STREAM.PEER.EVACUATE", Exactly(1), Endpoint::PeerEvacuate),
+    ("STREAM.CANCEL_MOVE", Exactly(1), Endpoint::MoveCancel),
     ("CONSUMER.CREATE", AtLeast(1), Endpoint::ConsumerCreate),
     ("CONSUMER.DURABLE.CREATE", Exactly(2), Endpoint::ConsumerCreateDurable),
     ("CONSUMER.NAMES", Exactly(1), Endpoint::ConsumerNames),
@@ -72,6 +77,7 @@ const TABLE: &[(&str, Tail, Endpoint)] = &[
     ("CONSUMER.RESET", Exactly(2), Endpoint::ConsumerReset),
     ("CONSUMER.UNPIN", Exactly(2), Endpoint::ConsumerUnpin),
     ("CONSUMER.LEADER.STEPDOWN", Exactly(2), Endpoint::ConsumerStepdown),
+    ("CONSUMER.PEER.EVACUATE", Exactly(2), Endpoint::ConsumerEvacuate),
 ];
 
 impl Endpoint {
@@ -110,6 +116,8 @@ impl Endpoint {
             Self::StreamRestore => "stream_restore_response",
             Self::StreamStepdown => "stream_leader_stepdown_response",
             Self::PeerRemove => "stream_remove_peer_response",
+            Self::PeerEvacuate => "stream_evacuate_peer_response",
+            Self::MoveCancel => "stream_cancel_move_response",
             Self::ConsumerCreate | Self::ConsumerCreateDurable => "consumer_create_response",
             Self::ConsumerNames => "consumer_names_response",
             Self::ConsumerList => "consumer_list_response",
@@ -119,6 +127,7 @@ impl Endpoint {
             Self::ConsumerReset => "consumer_reset_response",
             Self::ConsumerUnpin => "consumer_unpin_response",
             Self::ConsumerStepdown => "consumer_leader_stepdown_response",
+            Self::ConsumerEvacuate => "consumer_evacuate_peer_response",
         }
     }
     /// Whether an answer counts as a request, and as one that failed, in the account's numbers. nats-server sends the
@@ -164,7 +173,12 @@ impl Endpoint {
             Self::MessageDelete => messages::delete(request).await,
             Self::StreamSnapshot => stream_backup::snapshot(request),
             Self::StreamRestore => stream_backup::restore(request).await,
-            Self::StreamStepdown | Self::PeerRemove | Self::ConsumerStepdown => unbuilt::clusters(),
+            Self::StreamStepdown
+            | Self::PeerRemove
+            | Self::PeerEvacuate
+            | Self::MoveCancel
+            | Self::ConsumerStepdown
+            | Self::ConsumerEvacuate => unbuilt::clusters(),
             Self::ConsumerCreate => consumer_change::create(request).await,
             Self::ConsumerCreateDurable => consumer_change::create_durable(request).await,
             Self::ConsumerDelete => consumer_change::delete(request).await,
