@@ -5,7 +5,7 @@ use crate::config::Options;
 use crate::config::options::{JetStreamOptions, StorageOptions};
 use crate::jetstream::{self, Identity, JetStream};
 use crate::leaf;
-use crate::monitoring;
+use crate::monitoring::{self, events};
 use crate::network::{Close, listener, websocket};
 use crate::protocol;
 use crate::routing::InternalSubscription;
@@ -96,6 +96,7 @@ impl Server {
         let leaf_address = leaf::start(&shared).await?;
         let websocket_address = websocket::start(&shared).await?;
         tokio::spawn(listener::run(shared.clone(), listener));
+        events::start(&shared);
         let host = &shared.options.host;
         tracing::info!("Listening for client connections on {host}:{}", client_address.port());
         Ok(RunningServer {
@@ -140,6 +141,7 @@ impl RunningServer {
         tracing::info!("Entering lame duck mode, stop accepting new clients");
         self.shared.listening.cancel();
         self.shared.change_info(|info| info.ldm = true);
+        events::leaving(&self.shared, "LAMEDUCK");
         self.shared.announce();
         let (shared, over) = (self.shared.clone(), self.lame_duck_over.clone());
         tokio::spawn(async move {
@@ -154,6 +156,7 @@ impl RunningServer {
     /// Stops accepting, closes every connection, and waits until all of it is done.
     pub async fn shutdown(self) {
         self.shared.listening.cancel();
+        events::leaving(&self.shared, "SHUTDOWN");
         for link in self.shared.registry.open() {
             link.close(Close::Shutdown);
         }

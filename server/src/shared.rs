@@ -9,6 +9,7 @@ use crate::protocol::{self, ServerInfo};
 use crate::routing::Account;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,10 @@ pub struct Shared {
     pub auth: Auth,
     /// Who may log in over WebSocket.
     websocket_auth: Auth,
-    /// Connections.
+    /// Connections of clients.
     pub registry: Registry,
+    /// Links to other servers.
+    pub leaf_links: Registry,
     /// When it started.
     pub started: SystemTime,
     /// Cancelled when nothing more is accepted.
@@ -36,9 +39,14 @@ pub struct Shared {
     pub stopping: CancellationToken,
     info: Mutex<ServerInfo>,
     http_requests: Mutex<BTreeMap<&'static str, u64>>,
+    system_messages: AtomicU64,
     jetstream_view: OnceLock<Arc<dyn JetStreamView>>,
     websocket_port: OnceLock<u16>,
+    reload: OnceLock<Reload>,
 }
+
+/// Reads the configuration again.
+pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,14 +87,17 @@ impl Shared {
             auth,
             websocket_auth,
             registry: Registry::default(),
+            leaf_links: Registry::default(),
             started: SystemTime::now(),
             listening: CancellationToken::new(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             info: Mutex::new(info),
             http_requests: Mutex::default(),
+            system_messages: AtomicU64::new(0),
             jetstream_view: OnceLock::new(),
             websocket_port: OnceLock::new(),
+            reload: OnceLock::new(),
         })
     }
     /// What the server says of itself.
@@ -107,10 +118,6 @@ impl Shared {
     /// Who may log in the way this client came.
     pub fn auth_of(&self, link: &Link) -> &Auth {
         if link.transport.is_websocket() { &self.websocket_auth } else { &self.auth }
-    }
-    /// The account a client is in; none where it has not logged in.
-    pub fn account_of(&self, link: &Link) -> Option<&Arc<Account>> {
-        self.auth_of(link).check(&link.options())
     }
     /// How often a client is pinged.
     pub fn ping_interval(&self, link: &Link) -> Duration {
@@ -136,6 +143,21 @@ impl Shared {
     /// JetStream's part in monitoring.
     pub fn jetstream_view(&self) -> Option<&Arc<dyn JetStreamView>> {
         self.jetstream_view.get()
+    }
+    /// Says how the configuration is read again; the first one stays.
+    pub fn set_reload(&self, reload: Reload) {
+        let _ = self.reload.set(reload);
+    }
+    /// Reads the configuration again, where the server has one.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        match self.reload.get() {
+            Some(reload) => reload(),
+            None => Err("this server has no configuration to read again".to_owned()),
+        }
+    }
+    /// The number of the next message that the server sends under `$SYS`.
+    pub(crate) fn next_system_message(&self) -> u64 {
+        self.system_messages.fetch_add(1, Ordering::Relaxed) + 1
     }
     /// Counts a request for a monitoring page.
     pub(crate) fn count_http(&self, page: &'static str) {

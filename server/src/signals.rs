@@ -59,6 +59,8 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
         caught(SignalKind::user_defined2())?,
     );
     let server = Server::start(options.clone()).await?;
+    let (running, levels) = (options.clone(), log.clone());
+    server.shared().set_reload(Box::new(move || reload(&running, &levels)));
     let traces = Traces(write_traces(&options, &server)?);
     tracing::info!("Server is ready");
     loop {
@@ -69,7 +71,9 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
                 Ok(()) => tracing::info!("File log re-opened"),
                 Err(error) => tracing::error!("{error}"),
             },
-            _ = hangup.recv() => reload(&options, &log),
+            _ = hangup.recv() => if let Err(error) = reload(&options, &log) {
+                tracing::error!("{error}");
+            },
             _ = lame_duck.recv() => server.start_lame_duck(),
             () = server.lame_duck_over() => break,
         }
@@ -125,21 +129,17 @@ fn urls(scheme: &str, address: SocketAddr) -> Vec<String> {
 }
 
 /// Reads the configuration file again: log levels change, everything else needs a restart and is named.
-fn reload(running: &Options, log: &Log) {
-    let Some(path) = &running.config_file else {
-        tracing::warn!("there is no configuration file to reload");
-        return;
-    };
-    match file::load(path) {
-        Ok(fresh) => {
-            log.set_levels(&fresh.log);
-            for name in fresh.differing(running) {
-                tracing::warn!("a change of {name} needs a restart");
-            }
-            tracing::info!("Reloaded server configuration");
-        }
-        Err(error) => tracing::error!("Failed to reload server configuration: {error}"),
+fn reload(running: &Options, log: &Log) -> Result<(), String> {
+    let path = running.config_file.as_deref();
+    let path = path.ok_or_else(|| "there is no configuration file to reload".to_owned())?;
+    let fresh = file::load(path)
+        .map_err(|error| format!("Failed to reload server configuration: {error}"))?;
+    log.set_levels(&fresh.log);
+    for name in fresh.differing(running) {
+        tracing::warn!("a change of {name} needs a restart");
     }
+    tracing::info!("Reloaded server configuration");
+    Ok(())
 }
 
 /// Sends a signal to a running server, by process id, by process id file, or to the only one there is.

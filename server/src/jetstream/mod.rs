@@ -9,7 +9,7 @@
 //! Not here: sockets, how messages are stored or copied.
 
 mod accounting;
-mod advisory;
+pub(crate) mod advisory;
 mod api;
 mod backup;
 pub mod config;

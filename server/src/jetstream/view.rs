@@ -1,10 +1,11 @@
 //! JetStream's part of monitoring: `/jsz`, and the block in `/varz`.
 //! Not here: HTTP and the parameters of a request (`monitoring`).
 
+use super::consumer::Consumer;
 use super::info::{self, Details};
 use super::tenant::{Tenant, Usage};
 use super::{JetStream, text_time};
-use crate::monitoring::{JetStreamView, Query};
+use crate::monitoring::{JetStreamView, Missing, Query, QueryError};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,24 +54,53 @@ fn numbers(usage: Usage, total: u64, errors: u64) -> Map<String, Value> {
     value
 }
 
-fn is_set(query: &Query, name: &str) -> bool {
-    query.text(name) == "true" || query.text(name) == "1"
+/// How much of an account is shown.
+struct Shown {
+    streams: bool,
+    consumers: bool,
+    config: bool,
 }
 
-fn account(tenant: &Arc<Tenant>, query: &Query) -> Value {
+impl Shown {
+    fn of(query: &Query) -> Result<Self, QueryError> {
+        // `consumer` in a body, `consumers` in a URL.
+        let consumers = query.switch("consumers")? || query.switch("consumer")?;
+        let config = query.switch("config")?;
+        let streams = query.switch("streams")? || consumers || config;
+        Ok(Self { streams, consumers, config })
+    }
+}
+
+/// A consumer without what is not asked for.
+fn consumer(consumer: &Consumer, shown: &Shown) -> Value {
+    let mut info = consumer.info(false);
+    if !shown.config {
+        info.remove("config");
+    }
+    Value::Object(info)
+}
+
+fn account(tenant: &Arc<Tenant>, shown: &Shown) -> Value {
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let mut value = numbers(tenant.usage(), load(&tenant.requests), load(&tenant.errors));
     let name = tenant.account.name();
     value.insert("name".into(), name.into());
     value.insert("id".into(), name.into());
-    if is_set(query, "streams") || is_set(query, "consumers") || is_set(query, "config") {
+    value.insert("accounts".into(), 0.into());
+    value.insert("ha_assets".into(), 0.into());
+    if shown.streams {
         let details = tenant.entries().into_iter().map(|entry| {
             let config = entry.config();
             let mut stream = info::stream(&entry, &Details::default());
             stream.insert("name".into(), config.name.as_str().into());
             stream.remove("ts");
-            if !is_set(query, "config") {
+            if !shown.config {
                 stream.remove("config");
+            }
+            if shown.consumers {
+                let all = entry.consumers.listed();
+                let all: Vec<Value> = all.iter().map(|one| consumer(one, shown)).collect();
+                stream.insert("consumer_detail".into(), all.into());
             }
             let leader = tenant.context.identity.name.as_str();
             stream.insert("cluster".into(), json!({"leader": leader}));
@@ -82,11 +112,14 @@ fn account(tenant: &Arc<Tenant>, query: &Query) -> Value {
 }
 
 impl JetStreamView for JetStream {
-    fn jsz(&self, query: &Query) -> Value {
+    fn jsz(&self, query: &Query) -> Result<Value, QueryError> {
+        let shown = Shown::of(query)?;
         let (usage, total, errors, streams) = self.totals();
         let mut value = numbers(usage, total, errors);
         let tenants = self.tenants();
         value.insert("config".into(), self.config());
+        value.insert("limits".into(), json!({}));
+        value.insert("ha_assets".into(), 0.into());
         value.insert("streams".into(), streams.into());
         value.insert("consumers".into(), usage.consumers.into());
         value.insert("messages".into(), usage.messages.into());
@@ -94,19 +127,31 @@ impl JetStreamView for JetStream {
         value.insert("accounts".into(), tenants.len().into());
         value.insert("total".into(), tenants.len().into());
         let wanted = query.text("acc");
-        let names = ["accounts", "streams", "consumers", "config"];
-        if !wanted.is_empty() || names.iter().any(|name| is_set(query, name)) {
-            let offset = query.integer("offset").ok().flatten().unwrap_or(0);
-            let limit = query.integer("limit").ok().flatten().unwrap_or(ACCOUNTS_DEFAULT);
-            let shown = tenants
+        if query.switch("accounts")? || shown.streams {
+            let offset = query.integer("offset")?.unwrap_or(0);
+            let limit = query.integer("limit")?.unwrap_or(ACCOUNTS_DEFAULT);
+            let selected = tenants
                 .iter()
                 .filter(|tenant| wanted.is_empty() || tenant.account.name() == wanted)
                 .skip(offset)
                 .take(limit);
-            let details = shown.map(|tenant| account(tenant, query)).collect();
+            let details = selected.map(|tenant| account(tenant, &shown)).collect();
             value.insert("account_details".into(), details);
         }
-        Value::Object(value)
+        Ok(Value::Object(value))
+    }
+    fn missing(&self, account: &str, stream: &str, consumer: &str) -> Option<Missing> {
+        if account.is_empty() {
+            return None;
+        }
+        let found = self.tenants().into_iter().find(|tenant| tenant.account.name() == account);
+        let Some(tenant) = found else { return Some(Missing::Account) };
+        if stream.is_empty() {
+            return None;
+        }
+        let Some(entry) = tenant.entry(stream) else { return Some(Missing::Stream) };
+        let is_there = consumer.is_empty() || entry.consumers.find(consumer).is_some();
+        (!is_there).then_some(Missing::Consumer)
     }
     fn summary(&self) -> Value {
         let (usage, total, errors, streams) = self.totals();

@@ -54,7 +54,7 @@ async fn serve(links: Arc<Links>, socket: TcpStream, address: SocketAddr, own: S
     let error = match logged_in.unwrap_or(Err(LeafError::Silent)) {
         Ok(name) => {
             tracing::info!("leafnode connection from {address}, server {name:?}, is up");
-            session.run().await
+            session.run(name).await
         }
         Err(error) => {
             link.close(error.close());

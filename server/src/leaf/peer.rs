@@ -8,6 +8,7 @@ use crate::protocol::leaf;
 use crate::routing::{Observer, Parts, Receipt, Sink, Subscription, Target};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What never crosses a link: each server's own API, and what is stored through it.
@@ -103,6 +104,9 @@ impl Sink for Peer {
         let Parts { queues, headers, payload, .. } = *message;
         leaf::message(&mut out, subject, &reply, queues, headers, payload);
         self.link.send(&out);
+        let counters = &self.link.counters;
+        counters.out_messages.fetch_add(1, Ordering::Relaxed);
+        counters.out_bytes.fetch_add((headers.len() + payload.len()) as u64, Ordering::Relaxed);
         let is_congested = self.is_congested();
         Receipt { is_taken: true, is_congested, ..Receipt::default() }
     }

@@ -24,10 +24,10 @@ pub(super) async fn run(links: Arc<Links>) {
     for url in links.shared.options.leaf_nodes.remote_urls.iter().cycle() {
         let place = format!("{}:{}", url.host, url.port);
         let error = match connect(&links, url).await {
-            Ok(session) => {
+            Ok((session, name)) => {
                 tracing::info!("leafnode connection to {place} is up");
                 logged.clear();
-                session.run().await
+                session.run(name).await
             }
             Err(error) => error,
         };
@@ -47,8 +47,8 @@ pub(super) async fn run(links: Arc<Links>) {
     }
 }
 
-/// Connects and logs in.
-async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError> {
+/// Connects and logs in; gives the hub's name too.
+async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<(Session, String), LeafError> {
     let dialed = TcpStream::connect((url.host.as_str(), url.port));
     let socket = tokio::time::timeout(HANDSHAKE_TIMEOUT, dialed);
     let socket = socket.await.map_err(|_| LeafError::Silent)??;
@@ -59,10 +59,11 @@ async fn connect(links: &Arc<Links>, url: &LeafUrl) -> Result<Session, LeafError
     if let Err(error) = &result {
         session.peer.link.close(error.close());
     }
-    result.map(|()| session)
+    result.map(|name| (session, name))
 }
 
-async fn log_in(session: &mut Session, url: &LeafUrl) -> Result<(), LeafError> {
+/// Logs in; gives the hub's name.
+async fn log_in(session: &mut Session, url: &LeafUrl) -> Result<String, LeafError> {
     let info = info(session).await?;
     if info.tls_required {
         return Err(LeafError::Unsupported("TLS"));
@@ -94,7 +95,7 @@ async fn log_in(session: &mut Session, url: &LeafUrl) -> Result<(), LeafError> {
     if info.info_on_connect {
         while !self::info(session).await?.connect_info {}
     }
-    Ok(())
+    Ok(info.server_name)
 }
 
 async fn info(session: &mut Session) -> Result<Greeting, LeafError> {

@@ -4,9 +4,10 @@
 use super::Links;
 use super::error::LeafError;
 use super::peer::{OF_HUB, OF_LEAF, Peer, is_local};
+use crate::monitoring::events;
 use crate::network::{Close, Link, writer};
 use crate::protocol::leaf::{LeafMessage, LeafOperation, acknowledgement_end, parse};
-use crate::protocol::{Limits, encode};
+use crate::protocol::{ConnectOptions, Limits, encode};
 use crate::routing::{Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::{Bytes, BytesMut};
 use headwater_storage::limits::SUBJECT_BYTES_MAX;
@@ -14,7 +15,8 @@ use headwater_storage::subject;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -49,6 +51,7 @@ pub(super) struct Session {
     listened_bytes: usize,
     wakeups: Wakeups,
     pings_outstanding: u32,
+    pinged_at: Option<Instant>,
 }
 
 impl Session {
@@ -65,7 +68,8 @@ impl Session {
             tracing::debug!(%error, %address, "cannot set TCP_NODELAY");
         }
         let (reader, out) = socket.into_split();
-        let link = Link::new(shared.registry.next_id(), address, limits.pending_bytes_max);
+        let id = shared.registry.next_id();
+        let link = Link::of_leaf(is_dialed, id, address, limits.pending_bytes_max);
         shared.tasks.spawn(writer::run(link.clone(), out, limits.write_deadline));
         let origin = Origin { client_id: link.id, no_echo: true, ..Origin::default() };
         let domain = shared.options.domain();
@@ -83,6 +87,7 @@ impl Session {
             listened_bytes: 0,
             wakeups: Wakeups::default(),
             pings_outstanding: 0,
+            pinged_at: None,
         }
     }
 
@@ -118,8 +123,14 @@ impl Session {
     }
 
     /// Works until the link ends, then takes back what the peer listened to.
-    pub(super) async fn run(mut self) -> LeafError {
-        let account = self.links.shared.accounts.global.clone();
+    pub(super) async fn run(mut self, name: String) -> LeafError {
+        let shared = self.links.shared.clone();
+        let account = shared.accounts.global.clone();
+        let link = self.peer.link.clone();
+        link.set_options(Arc::new(ConnectOptions { name, ..ConnectOptions::default() }));
+        link.set_account(&account);
+        shared.leaf_links.enter(&link, usize::MAX);
+        events::connected(&shared, &link);
         account.observe(&self.peer);
         let error = match self.read().await {
             Ok(()) => LeafError::Stopping,
@@ -135,6 +146,8 @@ impl Session {
         for (_, subscription) in self.listened.drain() {
             account.remove(&subscription);
         }
+        shared.leaf_links.leave(&link);
+        events::disconnected(&shared, &link);
         error
     }
 
@@ -162,6 +175,7 @@ impl Session {
                         return Err(LeafError::Silent);
                     }
                     self.pings_outstanding += 1;
+                    self.pinged_at = Some(Instant::now());
                     self.peer.link.send(encode::PING);
                 }
             }
@@ -196,7 +210,12 @@ impl Session {
             }
             LeafOperation::Message(message) => self.message(message),
             LeafOperation::Ping => self.peer.link.send(encode::PONG),
-            LeafOperation::Pong => self.pings_outstanding = 0,
+            LeafOperation::Pong => {
+                self.pings_outstanding = 0;
+                if let Some(at) = self.pinged_at.take() {
+                    self.peer.link.measured(at.elapsed());
+                }
+            }
             LeafOperation::Error(text) => {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 if text.contains("Loop detected") {
@@ -236,6 +255,9 @@ impl Session {
 
     fn message(&mut self, message: LeafMessage) {
         let LeafMessage { subject: to, reply, queues, headers, payload } = message;
+        let (counters, bytes) = (&self.peer.link.counters, headers.len() + payload.len());
+        counters.in_messages.fetch_add(1, Ordering::Relaxed);
+        counters.in_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         let mut sent = Message { subject: to.clone(), reply, headers, payload };
         if let Some(at) = acknowledgement_end(&sent.reply) {
             sent.subject = sent.reply.slice(at + 1..);

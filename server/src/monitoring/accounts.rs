@@ -1,9 +1,9 @@
-//! `/accountz`: which accounts there are, and one of them in full.
+//! `/accountz`: which accounts there are, and one of them in full; `/accstatz`: what goes over their connections.
 //! Not here: HTTP, numbers of JetStream.
 
 use super::query::{Query, QueryError};
 use super::text;
-use crate::network::Link;
+use crate::network::Totals;
 use crate::routing::Account;
 use crate::shared::Shared;
 use serde_json::{Value, json};
@@ -32,8 +32,8 @@ pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
     let found = all(shared).into_iter().find(|account| account.name() == name);
     let account = found.ok_or_else(|| QueryError::Account(name.to_owned()))?;
     let is_system = Arc::ptr_eq(account, &shared.accounts.system);
-    let is_of = |link: &Link| shared.account_of(link).is_some_and(|of| of.name() == name);
-    let connections = shared.registry.open().iter().filter(|link| is_of(link)).count();
+    let (_, connections) = shared.registry.totals_of(name);
+    let (_, leaf_nodes) = shared.leaf_links.totals_of(name);
     let subscriptions = account.subscriptions();
     let mut detail = json!({
         "account_name": name,
@@ -42,7 +42,7 @@ pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
         "expired": false,
         "complete": true,
         "jetstream_enabled": !is_system && shared.jetstream_view().is_some(),
-        "leafnode_connections": 0,
+        "leafnode_connections": leaf_nodes,
         "client_connections": connections,
         "subscriptions": subscriptions,
         "sublist_stats": { "num_subscriptions": subscriptions },
@@ -51,6 +51,54 @@ pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
         fields.insert("is_system".into(), true.into());
     }
     Ok(detail)
+}
+
+/// The answer to an `/accstatz` request: accounts with connections, or all where `unused` asks for them.
+pub fn all_statistics(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
+    let with_unused = query.switch("unused")? || query.switch("include-unused")?;
+    let is_used = |value: &Value| with_unused || value.get("total_conns") != Some(&json!(0));
+    let wanted = query.text("acc");
+    let statistics: Vec<Value> = all(shared)
+        .into_iter()
+        .filter(|account| wanted.is_empty() || account.name() == wanted)
+        .map(|account| statistics(shared, account))
+        .filter(is_used)
+        .collect();
+    Ok(json!({
+        "server_id": shared.info().server_id,
+        "now": text::time(SystemTime::now()),
+        "account_statz": statistics,
+    }))
+}
+
+/// Connections of an account, and what went over them.
+pub(super) fn statistics(shared: &Shared, account: &Account) -> Value {
+    let name = account.name();
+    let (clients, connections) = shared.registry.totals_of(name);
+    let (leaves, leaf_nodes) = shared.leaf_links.totals_of(name);
+    let count = |messages: u64, bytes: u64| json!({ "msgs": messages, "bytes": bytes });
+    let counts = |(messages, bytes): (u64, u64), (of_leaves, bytes_of_leaves): (u64, u64)| {
+        json!({
+            "msgs": messages + of_leaves,
+            "bytes": bytes + bytes_of_leaves,
+            "gateways": count(0, 0),
+            "routes": count(0, 0),
+            "leafs": count(of_leaves, bytes_of_leaves),
+        })
+    };
+    let sent = |totals: &Totals| (totals.out_messages, totals.out_bytes);
+    let received = |totals: &Totals| (totals.in_messages, totals.in_bytes);
+    json!({
+        "acc": name,
+        "name": name,
+        "conns": connections,
+        "leafnodes": leaf_nodes,
+        "total_conns": connections + leaf_nodes,
+        "num_subscriptions": account.subscriptions(),
+        "sent": counts(sent(&clients), sent(&leaves)),
+        "received": counts(received(&clients), received(&leaves)),
+        "slow_consumers": clients.slow_consumers + leaves.slow_consumers,
+    })
 }
 
 fn all(shared: &Shared) -> [&Arc<Account>; 2] {

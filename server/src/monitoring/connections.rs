@@ -5,6 +5,7 @@ use super::query::{Page, Query, QueryError};
 use super::{subscriptions, text};
 use crate::network::Link;
 use crate::shared::Shared;
+use headwater_storage::subject as subjects;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -41,17 +42,29 @@ pub fn view(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     }
     let account = query.text("acc");
     if !account.is_empty() {
-        rows.retain(|row| shared.account_of(&row.link).is_some_and(|of| of.name() == account));
+        rows.retain(|row| row.link.is_of(account));
     }
     let user = query.text("user");
     if !user.is_empty() {
         rows.retain(|row| row.link.options().user == user);
     }
-    sort(&mut rows, query.text("sort"))?;
     let total = rows.len();
+    let subject = query.text("filter-subject");
+    if !matches!(subject, "" | ">") {
+        if account.is_empty() {
+            return Err(QueryError::SubjectWithoutAccount);
+        }
+        let listens = |row: &Row| {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let mut subscriptions = row.link.subscriptions().into_iter();
+            subscriptions.any(|one| subjects::collides(&text(&one.subject), subject))
+        };
+        rows.retain(listens);
+    }
+    sort(&mut rows, query.text("sort"))?;
     let rows = page.select(rows);
     let connections: Vec<Value> =
-        rows.iter().map(|row| connection(shared, row, detail, with_user)).collect();
+        rows.iter().map(|row| connection(row, detail, with_user)).collect();
     Ok(json!({
         "server_id": shared.info().server_id,
         "now": text::time(SystemTime::now()),
@@ -120,7 +133,7 @@ fn uptime(row: &Row) -> Duration {
     end.duration_since(row.link.started).unwrap_or_default()
 }
 
-fn connection(shared: &Shared, row: &Row, detail: Detail, with_user: bool) -> Value {
+fn connection(row: &Row, detail: Detail, with_user: bool) -> Value {
     let (link, options) = (&row.link, row.link.options());
     let counters = &link.counters;
     let last = last_activity(row);
@@ -161,7 +174,9 @@ fn connection(shared: &Shared, row: &Row, detail: Detail, with_user: bool) -> Va
     }
     if with_user {
         put("authorized_user", options.user.as_str().into());
-        put("account", shared.account_of(link).map(|account| account.name()).into());
+        let account = link.account().map(|account| account.name().to_owned());
+        put("account", account.clone().into());
+        put("name_tag", account.into());
     }
     if detail != Detail::None {
         let mut list = link.subscriptions();

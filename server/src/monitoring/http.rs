@@ -3,7 +3,7 @@
 
 use super::bounded::Bounded;
 use super::query::{Query, QueryError};
-use super::{accounts, connections, subscriptions, variables};
+use super::{accounts, connections, health, servers, subscriptions, variables};
 use crate::server::{StartError, listen};
 use crate::shared::Shared;
 use axum::Router;
@@ -23,12 +23,16 @@ type Parameters = extract::Query<BTreeMap<String, String>>;
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Pages, as the index lists them.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 10] = [
     ("varz", "General"),
     ("jsz", "JetStream"),
     ("connz", "Connections"),
     ("accountz", "Accounts"),
+    ("accstatz", "Account Statistics"),
     ("subsz", "Subscriptions"),
+    ("routez", "Routes"),
+    ("gatewayz", "Gateways"),
+    ("leafz", "Leaf Nodes"),
     ("healthz", "Health Probe"),
 ];
 
@@ -44,6 +48,10 @@ pub(crate) async fn start(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, St
         .route("/jsz", get(jsz))
         .route("/connz", get(connz))
         .route("/accountz", get(accountz))
+        .route("/accstatz", get(accstatz))
+        .route("/leafz", get(leafz))
+        .route("/routez", get(routez))
+        .route("/gatewayz", get(gatewayz))
         .route("/subsz", get(subsz))
         .route("/subscriptionsz", get(subsz))
         .route("/healthz", get(healthz))
@@ -77,7 +85,7 @@ async fn varz(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn jsz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
     shared.count_http("/jsz");
-    pretty(&variables::jetstream(&shared, &Query::from_url(parameters.0)))
+    answer(variables::jetstream(&shared, &Query::from_url(parameters.0)))
 }
 
 async fn connz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
@@ -90,6 +98,26 @@ async fn accountz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> 
     answer(accounts::view(&shared, &Query::from_url(parameters.0)))
 }
 
+async fn accstatz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
+    shared.count_http("/accstatz");
+    answer(accounts::all_statistics(&shared, &Query::from_url(parameters.0)))
+}
+
+async fn leafz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
+    shared.count_http("/leafz");
+    answer(servers::leaf_nodes(&shared, &Query::from_url(parameters.0)))
+}
+
+async fn routez(State(shared): State<Arc<Shared>>) -> Response {
+    shared.count_http("/routez");
+    pretty(&servers::routes(&shared))
+}
+
+async fn gatewayz(State(shared): State<Arc<Shared>>) -> Response {
+    shared.count_http("/gatewayz");
+    pretty(&servers::gateways(&shared))
+}
+
 async fn subsz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
     shared.count_http("/subsz");
     answer(subscriptions::view(&shared, &Query::from_url(parameters.0)))
@@ -97,9 +125,13 @@ async fn subsz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Res
 
 async fn healthz(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
     shared.count_http("/healthz");
-    match variables::health(&shared, &Query::from_url(parameters.0)) {
-        Ok((health, is_well)) => {
-            let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut parameters = parameters.0;
+    if let Some(account) = parameters.remove("account") {
+        parameters.insert("acc".to_owned(), account);
+    }
+    match health::view(&shared, &Query::from_url(parameters)) {
+        Ok((health, status)) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             (status, json(health.to_string())).into_response()
         }
         Err(error) => refusal(&error),

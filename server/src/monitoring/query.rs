@@ -1,6 +1,7 @@
 //! The parameters of a monitoring request, from a URL or from a JSON object.
 //! Not here: what they select.
 
+use crate::shared::Shared;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -20,6 +21,9 @@ pub enum QueryError {
     /// An account that does not exist.
     #[error("Account {0} does not exist")]
     Account(String),
+    /// Connections are asked for by what they listen to, in no account.
+    #[error("filter by subject only valid with account filtering")]
+    SubjectWithoutAccount,
     /// A connection state that does not exist.
     #[error("Error decoding state for {0}")]
     State(String),
@@ -55,6 +59,26 @@ impl Query {
     pub(super) fn of_account(mut self, account: &str) -> Self {
         self.0.insert("acc".to_owned(), account.to_owned());
         self
+    }
+    /// The same with accounts in the answer.
+    pub(super) fn with_accounts(mut self) -> Self {
+        self.0.insert("accounts".to_owned(), "true".to_owned());
+        self
+    }
+    /// Whether a request to all servers is for this one: each name that is given must be part of its own, or be its own where
+    /// the match is to be exact.
+    pub(super) fn is_for(&self, shared: &Shared) -> bool {
+        let info = shared.info();
+        let is_exact = self.text("exact-match") == "true";
+        let is_name = |wanted: &str, own: &str| {
+            wanted.is_empty() || if is_exact { wanted == own } else { own.contains(wanted) }
+        };
+        let tags: Vec<String> = serde_json::from_str(self.text("tags")).unwrap_or_default();
+        is_name(self.text("server-name"), &info.server_name)
+            && is_name(self.text("host"), &info.host)
+            && is_name(self.text("cluster"), "")
+            && matches!(self.text("domain"), domain if domain.is_empty() || domain == info.domain)
+            && tags.iter().all(|tag| shared.options.server_tags.contains(tag))
     }
     /// A parameter as text; empty when it is not given.
     pub fn text(&self, name: &str) -> &str {

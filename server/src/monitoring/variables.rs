@@ -1,9 +1,10 @@
-//! `/varz`, `/jsz` and `/healthz`: the state of the server as a whole.
+//! `/varz` and `/jsz`: the state of the server as a whole.
 //! Not here: HTTP, and the inside of JetStream (`JetStreamView`).
 
 use super::query::{Query, QueryError};
 use super::text;
 use crate::shared::Shared;
+use headwater_storage::stream::SyncPolicy;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -56,11 +57,21 @@ pub fn view(shared: &Shared) -> Value {
         "stale_connection_stats": { "clients": totals.stale_connections },
         "http_req_stats": shared.http_requests(),
         "websocket": websocket(shared),
-        "jetstream": shared.jetstream_view().map_or_else(|| json!({}), |view| view.summary()),
+        "jetstream": jetstream_summary(shared),
     }) {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
+    let links = [
+        ("in_client_msgs", totals.in_messages),
+        ("in_client_bytes", totals.in_bytes),
+        ("out_client_msgs", totals.out_messages),
+        ("out_client_bytes", totals.out_bytes),
+        ("routes", 0),
+        ("remotes", 0),
+        ("leafnodes", shared.leaf_links.len() as u64),
+    ];
+    fields.extend(links.map(|(name, count)| (name.to_owned(), count.into())));
     if info.auth_required {
         fields.insert("auth_required".into(), true.into());
     }
@@ -91,32 +102,37 @@ fn websocket(shared: &Shared) -> Value {
 }
 
 /// The answer to a `/jsz` request.
-pub fn jetstream(shared: &Shared, query: &Query) -> Value {
+pub fn jetstream(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     let mut answer = match shared.jetstream_view() {
-        Some(view) => view.jsz(query),
+        Some(view) => view.jsz(query)?,
         None => json!({ "disabled": true }),
     };
+    add_sync(shared, &mut answer);
     if let Some(fields) = answer.as_object_mut() {
         fields.insert("server_id".into(), shared.info().server_id.into());
         fields.insert("now".into(), text::time(SystemTime::now()).into());
     }
-    answer
+    Ok(answer)
 }
 
-/// The answer to a `/healthz` request, and whether all is well.
-pub fn health(shared: &Shared, query: &Query) -> Result<(Value, bool), QueryError> {
-    let server_only = query.switch("js-enabled-only")? || query.switch("js-server-only")?;
-    let unavailable = |error: String| (json!({ "status": "unavailable", "error": error }), false);
-    if shared.options.jetstream.is_none() {
-        return Ok((json!({ "status": "ok" }), true));
-    }
-    let Some(view) = shared.jetstream_view() else {
-        return Ok(unavailable("JetStream is not current with its state".into()));
+/// Says in the configuration of JetStream when messages are synced.
+fn add_sync(shared: &Shared, jetstream: &mut Value) {
+    let Some(config) = jetstream.pointer_mut("/config").and_then(Value::as_object_mut) else {
+        return;
     };
-    match view.failure().filter(|_| !server_only) {
-        Some(error) => Ok(unavailable(error)),
-        None => Ok((json!({ "status": "ok" }), true)),
-    }
+    match shared.options.storage.sync {
+        SyncPolicy::Always => config.insert("sync_always".into(), true.into()),
+        SyncPolicy::Interval(interval) => {
+            config.insert("sync_interval".into(), nanoseconds(interval).into())
+        }
+    };
+}
+
+/// JetStream in short.
+fn jetstream_summary(shared: &Shared) -> Value {
+    let mut summary = shared.jetstream_view().map_or_else(|| json!({}), |view| view.summary());
+    add_sync(shared, &mut summary);
+    summary
 }
 
 /// The part of the server's state that `$SYS.REQ.SERVER.PING` answers with.
@@ -126,20 +142,36 @@ pub(super) fn statistics(shared: &Shared) -> Value {
     let count = |messages: u64, bytes: u64| json!({ "msgs": messages, "bytes": bytes });
     let subscriptions =
         shared.accounts.global.subscriptions() + shared.accounts.system.subscriptions();
-    json!({
+    let (info, leaves) = (shared.info(), shared.leaf_links.totals());
+    let mut statistics = json!({
         "start": text::time(shared.started),
         "mem": memory_bytes(),
         "cores": cores(),
         "cpu": cpu_percent(up),
         "connections": shared.registry.len(),
         "total_connections": shared.registry.accepted(),
-        "active_accounts": 1,
+        "active_accounts": 2,
         "subscriptions": subscriptions,
-        "sent": count(totals.out_messages, totals.out_bytes),
-        "received": count(totals.in_messages, totals.in_bytes),
-        "slow_consumers": totals.slow_consumers,
+        "sent": count(
+            totals.out_messages + leaves.out_messages,
+            totals.out_bytes + leaves.out_bytes,
+        ),
+        "sent_to_clients": count(totals.out_messages, totals.out_bytes),
+        "received": count(totals.in_messages + leaves.in_messages, totals.in_bytes + leaves.in_bytes),
+        "received_from_clients": count(totals.in_messages, totals.in_bytes),
+        "slow_consumers": totals.slow_consumers + leaves.slow_consumers,
         "active_servers": 1,
-    })
+    });
+    if let (true, Some(fields)) = (info.jetstream, statistics.as_object_mut()) {
+        let mut summary = jetstream_summary(shared);
+        for (place, name) in [("", "start"), ("/config", "store_dir"), ("/stats", "streams")] {
+            if let Some(fields) = summary.pointer_mut(place).and_then(Value::as_object_mut) {
+                fields.remove(name);
+            }
+        }
+        fields.insert("jetstream".into(), summary);
+    }
+    statistics
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -8,14 +8,14 @@ use super::outbox::Outbox;
 use super::trace;
 use super::transport::Transport;
 use crate::protocol::{ConnectOptions, ProtocolError};
-use crate::routing::{Parts, Receipt, Sink, Subscription};
+use crate::routing::{Account, Parts, Receipt, Sink, Subscription};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -34,18 +34,20 @@ pub enum Close {
     SlowWrite,
     /// The server stops.
     Shutdown,
+    /// An operator closed it.
+    Kicked,
 }
 
 impl std::fmt::Display for Close {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Client => f.write_str("Client Closed"),
-            Self::Violation(ProtocolError::Malformed) => f.write_str("Protocol Violation"),
-            Self::Violation(error) => write!(f, "{error}"),
+            Self::Violation(error) => f.write_str(violation(*error)),
             Self::Framing => f.write_str("Read Error"),
             Self::SlowPending => f.write_str("Slow Consumer (Pending Bytes)"),
             Self::SlowWrite => f.write_str("Slow Consumer (Write Deadline)"),
             Self::Shutdown => f.write_str("Server Shutdown"),
+            Self::Kicked => f.write_str("Kicked"),
         }
     }
 }
@@ -59,6 +61,44 @@ impl std::fmt::Display for Link {
             None => {}
         }
         write!(f, "{} - {}:{}", self.peer, self.transport.id_prefix(), self.id)
+    }
+}
+
+/// A violation as monitoring names it, which is not what the client is told.
+fn violation(error: ProtocolError) -> &'static str {
+    match error {
+        ProtocolError::Authorization => "Authentication Failure",
+        ProtocolError::AuthenticationTimeout => "Authentication Timeout",
+        ProtocolError::ControlLine => "Maximum Control Line Exceeded",
+        ProtocolError::Payload => "Maximum Message Payload Exceeded",
+        ProtocolError::Connections => "Maximum Connections Exceeded",
+        ProtocolError::Subscriptions => "Maximum Subscriptions Exceeded",
+        ProtocolError::ClientProtocol => "Bad Client Protocol Version",
+        ProtocolError::NoRespondersNeedHeaders => "No Responders Requires Headers",
+        ProtocolError::Stale => "Stale Connection",
+        ProtocolError::Shutdown => "Server Shutdown",
+        ProtocolError::UnknownOperation
+        | ProtocolError::Malformed
+        | ProtocolError::PublishSubject
+        | ProtocolError::Subject => "Protocol Violation",
+    }
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A client.
+    Client,
+    /// Another server, joined as leaf node or as hub.
+    Leaf {
+        /// Whether this server dialed, and so is the leaf.
+        is_dialed: bool,
+    },
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Self::Client { "Client" } else { "Leafnode" })
     }
 }
 
@@ -93,6 +133,8 @@ struct Out {
 pub struct Link {
     /// Id, unique in this run of the server.
     pub id: u64,
+    /// Who is at the other end.
+    pub kind: Kind,
     /// Address of the client.
     pub peer: SocketAddr,
     /// How its bytes travel.
@@ -112,6 +154,7 @@ pub struct Link {
     reason: Mutex<Option<Close>>,
     subscriptions: Mutex<HashMap<Bytes, Arc<Subscription>, RandomState>>,
     options: Mutex<Arc<ConnectOptions>>,
+    account: Mutex<Option<Arc<Account>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -119,19 +162,38 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Link {
-    /// A fresh connection over TCP.
+    /// A fresh connection of a client over TCP.
     pub fn new(id: u64, peer: SocketAddr, pending_bytes_max: usize) -> Arc<Self> {
         Self::over(Transport::Tcp, id, peer, pending_bytes_max)
     }
-    /// A fresh connection.
+    /// A fresh connection of a client.
     pub fn over(
         transport: Transport,
         id: u64,
         peer: SocketAddr,
         pending_bytes_max: usize,
     ) -> Arc<Self> {
+        Self::make((Kind::Client, transport), id, peer, pending_bytes_max)
+    }
+    /// A fresh link to another server.
+    pub fn of_leaf(
+        is_dialed: bool,
+        id: u64,
+        peer: SocketAddr,
+        pending_bytes_max: usize,
+    ) -> Arc<Self> {
+        let kind = Kind::Leaf { is_dialed };
+        Self::make((kind, Transport::Tcp), id, peer, pending_bytes_max)
+    }
+    fn make(
+        (kind, transport): (Kind, Transport),
+        id: u64,
+        peer: SocketAddr,
+        pending_bytes_max: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
+            kind,
             peer,
             transport,
             started: SystemTime::now(),
@@ -145,7 +207,20 @@ impl Link {
             reason: Mutex::default(),
             subscriptions: Mutex::default(),
             options: Mutex::default(),
+            account: Mutex::default(),
         })
+    }
+    /// The account it is in; none before it is known.
+    pub fn account(&self) -> Option<Arc<Account>> {
+        lock(&self.account).clone()
+    }
+    /// Enters the account.
+    pub fn set_account(&self, account: &Arc<Account>) {
+        *lock(&self.account) = Some(account.clone());
+    }
+    /// Whether it is in the account of this name.
+    pub fn is_of(&self, account: &str) -> bool {
+        lock(&self.account).as_ref().is_some_and(|one| one.name() == account)
     }
     /// What the client said of itself.
     pub fn options(&self) -> Arc<ConnectOptions> {
@@ -292,6 +367,11 @@ impl Link {
     }
     pub(super) fn drain_subscriptions(&self) -> Vec<Arc<Subscription>> {
         lock(&self.subscriptions).drain().map(|(_, one)| one).collect()
+    }
+    /// Notes how long an answer took.
+    pub(crate) fn measured(&self, round_trip: Duration) {
+        let rtt = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX);
+        self.counters.rtt_ns.store(rtt, Ordering::Relaxed);
     }
     /// Notes that the client was heard.
     pub(super) fn touch(&self) {

@@ -3,6 +3,7 @@
 
 use super::link::{Close, Link};
 use super::{session::Session, writer};
+use crate::monitoring::events;
 use crate::protocol::ProtocolError;
 use crate::shared::Shared;
 use std::io;
@@ -93,6 +94,9 @@ pub(super) async fn converse(
         tracing::error!(%error, client = link.id, "writer task failed");
     }
     shared.registry.leave(&link);
+    if is_entered {
+        events::disconnected(&shared, &link);
+    }
     let reason = link.reason().unwrap_or(Close::Client);
     tracing::debug!("{link} - Client connection closed: {reason}");
 }

@@ -12,6 +12,6 @@ pub mod transport;
 pub(crate) mod websocket;
 pub(crate) mod writer;
 
-pub use link::{Close, Counters, Link};
-pub use registry::Registry;
+pub use link::{Close, Counters, Kind, Link};
+pub use registry::{Registry, Totals};
 pub use transport::Transport;

@@ -4,7 +4,7 @@
 use super::{Close, Link};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -27,6 +27,17 @@ pub struct Totals {
     pub slow_consumers: u64,
     /// Connections closed because pings were not answered.
     pub stale_connections: u64,
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.in_messages += other.in_messages;
+        self.in_bytes += other.in_bytes;
+        self.out_messages += other.out_messages;
+        self.out_bytes += other.out_bytes;
+        self.slow_consumers += other.slow_consumers;
+        self.stale_connections += other.stale_connections;
+    }
 }
 
 impl Totals {
@@ -52,7 +63,8 @@ pub struct Closed {
 struct State {
     open: HashMap<u64, Arc<Link>, RandomState>,
     closed: VecDeque<Closed>,
-    closed_totals: Totals,
+    /// Sums over those that are closed, by account.
+    closed_totals: BTreeMap<String, Totals>,
 }
 
 /// All connections of a server.
@@ -91,9 +103,18 @@ impl Registry {
     /// Sums over all connections, open and closed.
     pub fn totals(&self) -> Totals {
         let state = self.lock();
-        let mut totals = state.closed_totals;
+        let mut totals = Totals::default();
+        state.closed_totals.values().for_each(|closed| totals += *closed);
         state.open.values().for_each(|link| totals.add(link));
         totals
+    }
+    /// The same over those of one account, and how many of them are open.
+    pub fn totals_of(&self, account: &str) -> (Totals, usize) {
+        let state = self.lock();
+        let mut totals = state.closed_totals.get(account).copied().unwrap_or_default();
+        let of_account = || state.open.values().filter(|link| link.is_of(account));
+        of_account().for_each(|link| totals.add(link));
+        (totals, of_account().count())
     }
     /// Enters a connection unless there are `connections_max` already.
     pub fn enter(&self, link: &Arc<Link>, connections_max: usize) -> bool {
@@ -111,11 +132,13 @@ impl Registry {
         if state.open.remove(&link.id).is_none() {
             return;
         }
-        state.closed_totals.add(link);
+        let account = link.account().map(|account| account.name().to_owned());
+        let totals = state.closed_totals.entry(account.unwrap_or_default()).or_default();
+        totals.add(link);
         match link.reason() {
-            Some(Close::SlowPending | Close::SlowWrite) => state.closed_totals.slow_consumers += 1,
+            Some(Close::SlowPending | Close::SlowWrite) => totals.slow_consumers += 1,
             Some(Close::Violation(crate::protocol::ProtocolError::Stale)) => {
-                state.closed_totals.stale_connections += 1;
+                totals.stale_connections += 1;
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ use super::link::{Close, Link};
 use super::outbox::SHARE_BYTES_MIN;
 use super::publisher::Publisher;
 use super::trace;
+use crate::monitoring::events;
 use crate::protocol::{
     ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, encode, parse,
 };
@@ -48,6 +49,7 @@ pub(super) struct Session {
     limits: Limits,
     is_logged_in: bool,
     is_greeted: bool,
+    has_connected: bool,
     cache: MatchCache,
     wakeups: Wakeups,
     pings: Pings,
@@ -72,6 +74,7 @@ impl Session {
         let is_logged_in = !shared.auth_of(&link).is_required();
         let account = shared.accounts.global.clone();
         let origin = origin(&link, &options);
+        link.set_account(&account);
         Self {
             sink: link.clone(),
             shared,
@@ -82,6 +85,7 @@ impl Session {
             limits,
             is_logged_in,
             is_greeted: false,
+            has_connected: false,
             cache: MatchCache::default(),
             wakeups: Wakeups::default(),
             pings: Pings::default(),
@@ -193,17 +197,25 @@ impl Session {
 
     fn connect(&mut self, json: &[u8]) -> Step {
         let options = ConnectOptions::from_json(json)?;
-        match self.shared.auth_of(&self.link).check(&options) {
-            Some(account) => self.account = account.clone(),
-            None => {
-                tracing::warn!(client = self.link.id, user = options.user, "wrong credentials");
-                return Err(ProtocolError::Authorization);
-            }
-        }
-        self.is_logged_in = true;
+        let account = self.shared.auth_of(&self.link).check(&options).cloned();
         self.options = Arc::new(options);
-        self.origin = origin(&self.link, &self.options);
         self.link.set_options(self.options.clone());
+        let is_first = !std::mem::replace(&mut self.has_connected, true);
+        if is_first {
+            self.link.measured(self.link.started_at.elapsed());
+        }
+        let Some(account) = account else {
+            let user = &self.options.user;
+            tracing::warn!(client = self.link.id, user, "wrong credentials");
+            return Err(ProtocolError::Authorization);
+        };
+        self.link.set_account(&account);
+        self.account = account;
+        self.is_logged_in = true;
+        self.origin = origin(&self.link, &self.options);
+        if is_first {
+            events::connected(&self.shared, &self.link);
+        }
         self.accept();
         Ok(())
     }
@@ -252,8 +264,7 @@ impl Session {
     fn pong(&mut self) {
         self.pings.outstanding = 0;
         if let Some(sent_at) = self.pings.sent_at.take() {
-            let rtt = u64::try_from(sent_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.link.counters.rtt_ns.store(rtt, Ordering::Relaxed);
+            self.link.measured(sent_at.elapsed());
         }
     }
 

@@ -43,6 +43,14 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and says CONNECT. Its replies have a name of their own: servers that are linked pass them on.
     pub(crate) fn connect(address: &str, name: &str) -> std::io::Result<Self> {
+        Self::connect_as(address, name, None)
+    }
+    /// The same with a user and a password.
+    pub(crate) fn connect_as(
+        address: &str,
+        name: &str,
+        user: Option<(&str, &str)>,
+    ) -> std::io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         let mut client = Self {
@@ -56,7 +64,9 @@ impl Client {
         };
         let options = "\"verbose\":false,\"pedantic\":false,\"echo\":true,\"headers\":true,\
             \"no_responders\":true,\"protocol\":1,\"lang\":\"peer\",\"version\":\"1\",\"name\":\"peer\"";
-        write!(client.socket, "CONNECT {{{options}}}\r\nSUB {}* 1\r\n", client.inbox)?;
+        let user = user.map(|(user, pass)| format!(",\"user\":\"{user}\",\"pass\":\"{pass}\""));
+        let user = user.unwrap_or_default();
+        write!(client.socket, "CONNECT {{{options}{user}}}\r\nSUB {}* 1\r\n", client.inbox)?;
         client.flush(GREETING)?;
         Ok(client)
     }

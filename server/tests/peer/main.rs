@@ -41,5 +41,6 @@ mod schedules;
 mod sources;
 mod stream_create;
 mod stream_update;
+mod system;
 mod walkthrough;
 mod websocket;

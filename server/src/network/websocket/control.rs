@@ -19,6 +19,7 @@ pub(super) const PROTOCOL_ERROR: u16 = 1002;
 pub(super) const INVALID_DATA: u16 = 1007;
 pub(super) const POLICY: u16 = 1008;
 pub(super) const TOO_BIG: u16 = 1009;
+const INTERNAL: u16 = 1011;
 
 /// What one side has the other say.
 #[derive(Debug, Default)]
@@ -70,6 +71,7 @@ fn status(reason: Close) -> u16 {
         Close::Client => NORMAL,
         Close::Framing | Close::Shutdown | Close::Violation(ProtocolError::Stale) => GOING_AWAY,
         Close::SlowPending | Close::SlowWrite => POLICY,
+        Close::Kicked => INTERNAL,
         Close::Violation(error) => match error {
             ProtocolError::Authorization
             | ProtocolError::AuthenticationTimeout
