@@ -349,7 +349,7 @@ async fn large_frames_before_the_login() {
     while client.socket.get_mut().write_all(&filler).await.is_ok() {}
     let closed = || server.shared().registry.closed().last().map(|one| one.link.reason());
     eventually("it is closed", || closed().is_some()).await;
-    assert_eq!(closed().flatten().unwrap().to_string(), "maximum control line exceeded");
+    assert_eq!(closed().flatten().unwrap().to_string(), "Maximum Control Line Exceeded");
     server.shutdown().await;
 }
 
