@@ -14,6 +14,7 @@ mod duration;
 mod error;
 mod events;
 mod graph;
+mod kv;
 mod log;
 mod message;
 mod publish;
@@ -37,6 +38,7 @@ use consumer::ConsumerCommand;
 use demo::DemoFlags;
 use error::{ClientError, Result};
 use events::EventFlags;
+use kv::KvCommand;
 use log::LogCommand;
 use message::MessageFlags;
 use std::process::ExitCode;
@@ -96,6 +98,11 @@ enum Command {
     Consumer {
         #[command(subcommand)]
         command: ConsumerCommand,
+    },
+    /// Key-value buckets: make them, and put, get and watch what they hold
+    Kv {
+        #[command(subcommand)]
+        command: KvCommand,
     },
     /// Check, print, count or salvage a data directory that no server has open
     Log {
@@ -213,6 +220,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
             | Command::Tune(_)
             | Command::Server { .. } => Ok(()),
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
+            Command::Kv { command } => kv::run(&flags.connect().await?, command).await,
             Command::Consumer { command } => consumer::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,
             Command::Req(message) => request::run(&flags.connect().await?, message).await,

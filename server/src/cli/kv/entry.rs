@@ -1,0 +1,131 @@
+//! What shows a key: its value, what it held, and what is put under it from now on.
+//! Not here: what changes it (`value`).
+
+use super::value::KeyFlags;
+use super::{failed, open};
+use crate::cli::connection::Connection;
+use crate::cli::error::{ClientError, Result};
+use crate::cli::table::Table;
+use crate::cli::{screen, size, time};
+use async_nats::jetstream::kv::{Entry, Operation};
+use clap::Args;
+use futures_util::{StreamExt, TryStreamExt};
+
+/// Every key.
+const ALL: &str = ">";
+
+/// Which value to show.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct GetFlags {
+    #[command(flatten)]
+    key: KeyFlags,
+    /// Print the value as it is, and nothing else
+    #[arg(long)]
+    raw: bool,
+    /// The value of this revision
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    revision: Option<u64>,
+}
+
+/// Whose history to show.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HistoryFlags {
+    #[command(flatten)]
+    key: KeyFlags,
+}
+
+/// What to watch.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WatchFlags {
+    /// Name of the bucket
+    bucket: String,
+    /// The key, which may have the wildcards * and >
+    #[arg(default_value = ALL)]
+    key: String,
+    /// End after that many changes
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+}
+
+fn created(entry: &Entry) -> String {
+    let time = jiff::Timestamp::from_nanosecond(entry.created.unix_timestamp_nanos());
+    time.map_or_else(|_| String::new(), |time| time::local_text(&time.to_string()))
+}
+
+fn operation(entry: &Entry) -> &'static str {
+    match entry.operation {
+        Operation::Put => "PUT",
+        Operation::Delete => "DEL",
+        Operation::Purge => "PURGE",
+    }
+}
+
+pub(super) async fn get(connection: &Connection, flags: &GetFlags) -> Result<()> {
+    let KeyFlags { bucket, key } = &flags.key;
+    let store = open(connection, bucket).await?;
+    let found = match flags.revision {
+        Some(revision) => store.entry_for_revision(key, revision).await,
+        None => store.entry(key).await,
+    };
+    let found = found.map_err(failed("get", key))?;
+    let found = found.filter(|entry| entry.operation == Operation::Put);
+    let entry = found.ok_or_else(|| ClientError::Ended(format!("key {key} not found")))?;
+    if flags.raw {
+        return screen::bytes(&entry.value);
+    }
+    let (revision, time) = (entry.revision, created(&entry));
+    screen::line(format_args!("{bucket} > {key} revision: {revision} created @ {time}\n"))?;
+    screen::bytes(&entry.value)?;
+    screen::line("")
+}
+
+pub(super) async fn history(connection: &Connection, flags: &HistoryFlags) -> Result<()> {
+    let KeyFlags { bucket, key } = &flags.key;
+    let store = open(connection, bucket).await?;
+    let entries = store.history(key).await.map_err(failed("show the history of", key))?;
+    let entries: Vec<Entry> =
+        entries.try_collect().await.map_err(failed("show the history of", key))?;
+    if entries.is_empty() {
+        return Err(ClientError::Ended(format!("key {key} not found")));
+    }
+    let header = ["Key", "Revision", "Op", "Created", "Length", "Value"];
+    let mut table = Table::new(&format!("History for {bucket} > {key}"), &header);
+    for entry in &entries {
+        table.add([
+            entry.key.clone(),
+            entry.revision.to_string(),
+            operation(entry).to_owned(),
+            created(entry),
+            size::count_text(entry.value.len() as u64),
+            String::from_utf8_lossy(&entry.value).chars().take(40).collect(),
+        ]);
+    }
+    screen::line(table)
+}
+
+pub(super) async fn watch(connection: &Connection, flags: &WatchFlags) -> Result<()> {
+    let WatchFlags { bucket, key, count } = flags;
+    let store = open(connection, bucket).await?;
+    let mut entries = store.watch_with_history(key).await.map_err(failed("watch", key))?;
+    let mut seen = 0;
+    while count.is_none_or(|enough| seen < enough) {
+        let entry = tokio::select! {
+            entry = entries.next() => entry,
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        };
+        let Some(entry) = entry else {
+            return Err(ClientError::Ended("the connection was closed".to_owned()));
+        };
+        let entry = entry.map_err(failed("watch", key))?;
+        seen += 1;
+        let (time, operation) = (created(&entry), operation(&entry));
+        let text = format!("[{time}] {operation} {bucket} > {}", entry.key);
+        match entry.operation {
+            Operation::Put => {
+                screen::line(format_args!("{text}: {}", String::from_utf8_lossy(&entry.value)))?;
+            }
+            _ => screen::line(text)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The commands on key-value buckets as processes, against nats-server where it is found and against this program's own
+//! server.
+//! Not here: the contract of buckets (the client library, `peer`).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "support/commands.rs"]
+mod commands;
+
+use commands::{Server, against_both};
+use std::io::Write;
+use std::process::Stdio;
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
+#[test]
+fn values_come_and_go() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        let run = |line: &str| server.run(&words(line));
+        let refuse = |line: &str| server.fail(&words(line));
+        let made = run("kv add C --history 3 --ttl 1h --max-value-size 1k --storage memory");
+        for line in ["History Kept: 3", "Maximum Value Size: 1.0 KiB", "Storage: Memory"] {
+            assert!(made.contains(line), "{line}: {made}");
+        }
+        assert!(refuse("kv add C --history 3").contains("already in use"));
+        assert_eq!(run("kv put C a one"), "one\n");
+        assert_eq!(run("kv create C b first"), "first\n");
+        assert!(refuse("kv create C b other").contains("already exists"));
+        assert_eq!(run("kv update C b second 2"), "second\n");
+        assert!(refuse("kv update C b third 2").contains("wrong last sequence"));
+        assert_eq!(run("kv get C b --raw"), "second");
+        assert_eq!(run("kv get C b --raw --revision 2"), "first");
+        let shown = run("kv get C b");
+        assert!(shown.starts_with("C > b revision: 3 created @ 20"), "{shown}");
+        assert_eq!(run("kv ls C"), "a\nb\n");
+        run("kv del C b");
+        assert!(refuse("kv get C b").contains("key b not found"));
+        assert_eq!(run("kv ls C"), "a\n");
+        let history = run("kv history C b");
+        let rows: Vec<&str> = history.lines().filter(|line| line.starts_with("| b ")).collect();
+        let kinds = rows.iter().map(|row| row.split('|').nth(3).unwrap().trim());
+        assert_eq!(kinds.collect::<Vec<_>>(), ["PUT", "PUT", "DEL"], "{history}");
+        // What each key holds comes first.
+        let watched = run("kv watch C --count 2");
+        let seen = watched.lines().map(|line| line.split_once("] ").unwrap().1);
+        assert_eq!(seen.collect::<Vec<_>>(), ["PUT C > a: one", "DEL C > b"]);
+        run("kv purge C a");
+        assert!(run("kv history C a").contains("PURGE"));
+        assert_eq!(run("kv ls --names"), "C\n");
+        run("kv rm C --force");
+        assert!(refuse("kv put C a b").contains("stream not found"));
+    });
+}
+
+#[test]
+fn a_value_of_any_bytes_comes_from_standard_input() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        server.run(&["kv", "add", "C"]);
+        let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        let mut command = server.command(&["kv", "put", "C", "k"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        assert!(child.wait().unwrap().success());
+        let found = server.command(&["kv", "get", "C", "k", "--raw"]).output().unwrap();
+        assert!(found.stdout == bytes, "{} bytes", found.stdout.len());
+    });
+}
