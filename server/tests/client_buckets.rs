@@ -1,6 +1,6 @@
-//! The commands on key-value buckets as processes, against nats-server where it is found and against this program's own
+//! The commands on key-value buckets and object stores as processes, against nats-server where it is found and against this program's own
 //! server.
-//! Not here: the contract of buckets (the client library, `peer`).
+//! Not here: the contract of both (the client library, `peer`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "support/commands.rs"]
@@ -32,6 +32,7 @@ fn values_come_and_go() {
         assert!(refuse("kv update C b third 2").contains("wrong last sequence"));
         assert_eq!(run("kv get C b --raw"), "second");
         assert_eq!(run("kv get C b --raw --revision 2"), "first");
+        assert!(refuse("kv get C b --raw --revision 1").contains("key b not found"));
         let shown = run("kv get C b");
         assert!(shown.starts_with("C > b revision: 3 created @ 20"), "{shown}");
         assert_eq!(run("kv ls C"), "a\nb\n");
@@ -66,5 +67,38 @@ fn a_value_of_any_bytes_comes_from_standard_input() {
         assert!(child.wait().unwrap().success());
         let found = server.command(&["kv", "get", "C", "k", "--raw"]).output().unwrap();
         assert!(found.stdout == bytes, "{} bytes", found.stdout.len());
+    });
+}
+
+#[test]
+fn files_come_back_as_they_were() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        let run = |line: &str| server.run(&words(line));
+        let refuse = |line: &str| server.fail(&words(line));
+        let made = run("object add O --description files --max-bucket-size 10MB");
+        assert!(made.contains("Backing Store: OBJ_O"), "{made}");
+        let bytes: Vec<u8> = (0..=250).cycle().take(700_001).collect();
+        let path = |name: &str| server.folder.path().join(name);
+        std::fs::write(path("in"), &bytes).unwrap();
+        std::fs::write(path("empty"), b"").unwrap();
+        assert!(run("object put O in --name a/b").contains("Digest: SHA-256="));
+        run("object put O empty");
+        assert!(run("object get O a/b").contains("Wrote b (700001 bytes)"));
+        assert!(std::fs::read(path("b")).unwrap() == bytes);
+        assert!(refuse("object get O a/b").contains("is there already"));
+        run("object get O empty --output b --force");
+        assert_eq!(std::fs::read(path("b")).unwrap(), b"");
+        assert_eq!(run("object ls O --names"), "a/b\nempty\n");
+        assert!(run("object ls O").contains("684 KiB"));
+        assert!(run("object info O a/b").contains("Size: 684 KiB"));
+        run("object rm O a/b");
+        assert!(refuse("object info O a/b").contains("was deleted"));
+        assert!(refuse("object get O a/b --output c").contains("a/b"));
+        assert!(!path("c").exists());
+        assert_eq!(run("object ls O --names"), "empty\n");
+        assert_eq!(run("object ls --names"), "O\n");
+        run("object rm O --force");
+        assert!(refuse("object ls O").contains("O"));
     });
 }

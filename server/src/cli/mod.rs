@@ -17,6 +17,7 @@ mod graph;
 mod kv;
 mod log;
 mod message;
+mod object;
 mod publish;
 mod request;
 mod screen;
@@ -41,6 +42,7 @@ use events::EventFlags;
 use kv::KvCommand;
 use log::LogCommand;
 use message::MessageFlags;
+use object::ObjectCommand;
 use std::process::ExitCode;
 use stream::StreamCommand;
 use subscribe::SubscribeFlags;
@@ -103,6 +105,12 @@ enum Command {
     Kv {
         #[command(subcommand)]
         command: KvCommand,
+    },
+    /// Object stores: make them, and put and get files
+    #[command(visible_alias = "obj")]
+    Object {
+        #[command(subcommand)]
+        command: ObjectCommand,
     },
     /// Check, print, count or salvage a data directory that no server has open
     Log {
@@ -220,6 +228,7 @@ fn run_client(flags: &ConnectionFlags, command: &Command) -> Result<()> {
             | Command::Tune(_)
             | Command::Server { .. } => Ok(()),
             Command::Stream { command } => stream::run(&flags.connect().await?, command).await,
+            Command::Object { command } => object::run(&flags.connect().await?, command).await,
             Command::Kv { command } => kv::run(&flags.connect().await?, command).await,
             Command::Consumer { command } => consumer::run(&flags.connect().await?, command).await,
             Command::Pub(message) => publish::run(&flags.connect().await?, message).await,

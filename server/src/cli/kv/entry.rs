@@ -5,9 +5,11 @@ use super::value::KeyFlags;
 use super::{failed, open};
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
+use crate::cli::stream::stored;
 use crate::cli::table::Table;
 use crate::cli::{screen, size, time};
 use async_nats::jetstream::kv::{Entry, Operation};
+use bytes::Bytes;
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -52,6 +54,16 @@ fn created(entry: &Entry) -> String {
     time.map_or_else(|_| String::new(), |time| time::local_text(&time.to_string()))
 }
 
+/// A value on one line, whatever is in it.
+fn text(value: &[u8]) -> String {
+    let value = String::from_utf8_lossy(value);
+    let shown = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    value.chars().map(shown).collect()
+}
+
 fn operation(entry: &Entry) -> &'static str {
     match entry.operation {
         Operation::Put => "PUT",
@@ -63,19 +75,28 @@ fn operation(entry: &Entry) -> &'static str {
 pub(super) async fn get(connection: &Connection, flags: &GetFlags) -> Result<()> {
     let KeyFlags { bucket, key } = &flags.key;
     let store = open(connection, bucket).await?;
-    let found = match flags.revision {
-        Some(revision) => store.entry_for_revision(key, revision).await,
-        None => store.entry(key).await,
+    let missing = || ClientError::Ended(format!("key {key} not found"));
+    let (revision, time, value) = match flags.revision {
+        Some(revision) => {
+            let message = stored::fetch(connection, &format!("KV_{bucket}"), revision).await?;
+            let is_it = message.subject == format!("$KV.{bucket}.{key}");
+            if !is_it || message.header("KV-Operation").is_some() {
+                return Err(missing());
+            }
+            (revision, time::local_text(&message.time), Bytes::from(message.body))
+        }
+        None => {
+            let found = store.entry(key).await.map_err(failed("get", key))?;
+            let found = found.filter(|entry| entry.operation == Operation::Put);
+            let entry = found.ok_or_else(missing)?;
+            (entry.revision, created(&entry), entry.value)
+        }
     };
-    let found = found.map_err(failed("get", key))?;
-    let found = found.filter(|entry| entry.operation == Operation::Put);
-    let entry = found.ok_or_else(|| ClientError::Ended(format!("key {key} not found")))?;
     if flags.raw {
-        return screen::bytes(&entry.value);
+        return screen::bytes(&value);
     }
-    let (revision, time) = (entry.revision, created(&entry));
     screen::line(format_args!("{bucket} > {key} revision: {revision} created @ {time}\n"))?;
-    screen::bytes(&entry.value)?;
+    screen::bytes(&value)?;
     screen::line("")
 }
 
@@ -97,7 +118,7 @@ pub(super) async fn history(connection: &Connection, flags: &HistoryFlags) -> Re
             operation(entry).to_owned(),
             created(entry),
             size::count_text(entry.value.len() as u64),
-            String::from_utf8_lossy(&entry.value).chars().take(40).collect(),
+            text(&entry.value).chars().take(40).collect(),
         ]);
     }
     screen::line(table)
@@ -119,12 +140,12 @@ pub(super) async fn watch(connection: &Connection, flags: &WatchFlags) -> Result
         let entry = entry.map_err(failed("watch", key))?;
         seen += 1;
         let (time, operation) = (created(&entry), operation(&entry));
-        let text = format!("[{time}] {operation} {bucket} > {}", entry.key);
+        let change = format!("[{time}] {operation} {bucket} > {}", entry.key);
         match entry.operation {
             Operation::Put => {
-                screen::line(format_args!("{text}: {}", String::from_utf8_lossy(&entry.value)))?;
+                screen::line(format_args!("{change}: {}", text(&entry.value)))?;
             }
-            _ => screen::line(text)?,
+            _ => screen::line(change)?,
         }
     }
     Ok(())
