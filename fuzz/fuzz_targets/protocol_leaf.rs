@@ -3,6 +3,7 @@
 #![no_main]
 
 use bytes::{Bytes, BytesMut};
+use headwater_fuzz::pieces;
 use headwater_server::protocol::{
     Limits, ProtocolError,
     leaf::{LeafOperation, acknowledgement_end, message, parse},
@@ -55,15 +56,7 @@ fuzz_target!(|input: (&[u8], &[u8])| {
     let (cuts, bytes) = input;
     let whole = run(std::iter::once(bytes));
     whole.0.iter().for_each(again);
-    let mut rest = bytes;
-    let mut sizes = cuts.iter().cycle();
-    let chunks = std::iter::from_fn(|| {
-        let size = sizes.next().map_or(1, |size| usize::from(size % 16) + 1).min(rest.len());
-        let (chunk, tail) = rest.split_at(size);
-        rest = tail;
-        (!chunk.is_empty()).then_some(chunk)
-    });
-    let cut = run(chunks);
+    let cut = run(pieces(bytes, cuts));
     let text = String::from_utf8_lossy(bytes);
     assert_eq!((&cut.0, cut.1), (&whole.0, whole.1), "{text:?}");
 });

@@ -2,6 +2,7 @@
 //! operations come out.
 #![no_main]
 
+use headwater_fuzz::pieces;
 use headwater_server::protocol::{
     ConnectOptions, Limits, Operation, Parsed, ProtocolError, Span, parse,
 };
@@ -73,15 +74,7 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Outcome {
 fuzz_target!(|input: (&[u8], &[u8])| {
     let (cuts, bytes) = input;
     let whole = run(std::iter::once(bytes));
-    let mut rest = bytes;
-    let mut sizes = cuts.iter().cycle();
-    let chunks = std::iter::from_fn(|| {
-        let size = sizes.next().map_or(1, |size| usize::from(size % 16) + 1).min(rest.len());
-        let (chunk, tail) = rest.split_at(size);
-        rest = tail;
-        (!chunk.is_empty()).then_some(chunk)
-    });
-    let cut = run(chunks);
+    let cut = run(pieces(bytes, cuts));
     let text = String::from_utf8_lossy(bytes);
     assert_eq!(cut.operations, whole.operations, "{text:?}");
     // The two bytes behind a payload are looked at together; where one is there and wrong, a connection that was told to

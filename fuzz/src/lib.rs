@@ -34,3 +34,14 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
         Poll::Pending => panic!("a future waits for something that nobody does"),
     }
 }
+
+/// Cuts bytes into pieces of 1 to 16, as sizes say, which begin again when they are over.
+pub fn pieces<'a>(bytes: &'a [u8], sizes: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+    let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());
+    std::iter::from_fn(move || {
+        let size = sizes.next().map_or(1, |size| usize::from(size % 16) + 1).min(rest.len());
+        let (piece, tail) = rest.split_at(size);
+        rest = tail;
+        (!piece.is_empty()).then_some(piece)
+    })
+}

@@ -6,6 +6,7 @@
 
 mod account;
 mod api;
+mod bucket;
 mod check;
 mod connection;
 mod consumer;

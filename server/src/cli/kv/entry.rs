@@ -1,8 +1,10 @@
 //! What shows a key: its value, what it held, and what is put under it from now on.
 //! Not here: what changes it (`value`).
 
+use super::buckets::PREFIX;
+use super::open;
 use super::value::KeyFlags;
-use super::{failed, open};
+use crate::cli::bucket::{failed, local_text};
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
 use crate::cli::stream::stored;
@@ -50,8 +52,7 @@ pub(in crate::cli) struct WatchFlags {
 }
 
 fn created(entry: &Entry) -> String {
-    let time = jiff::Timestamp::from_nanosecond(entry.created.unix_timestamp_nanos());
-    time.map_or_else(|_| String::new(), |time| time::local_text(&time.to_string()))
+    local_text(entry.created.unix_timestamp_nanos())
 }
 
 /// A value on one line, whatever is in it.
@@ -78,7 +79,7 @@ pub(super) async fn get(connection: &Connection, flags: &GetFlags) -> Result<()>
     let missing = || ClientError::Ended(format!("key {key} not found"));
     let (revision, time, value) = match flags.revision {
         Some(revision) => {
-            let message = stored::fetch(connection, &format!("KV_{bucket}"), revision).await?;
+            let message = stored::fetch(connection, &format!("{PREFIX}{bucket}"), revision).await?;
             let is_it = message.subject == format!("$KV.{bucket}.{key}");
             if !is_it || message.header("KV-Operation").is_some() {
                 return Err(missing());

@@ -1,13 +1,14 @@
 //! `headwater kv`: key-value buckets of any JetStream server, by the contract of the client libraries.
 //! Not here: the streams behind them (`stream`).
 
-mod bucket;
+mod buckets;
 mod entry;
 mod value;
 
+use super::bucket::{context, failed};
 use super::connection::Connection;
-use super::error::{ClientError, Result};
-use async_nats::jetstream::{self, kv::Store};
+use super::error::Result;
+use async_nats::jetstream::kv::Store;
 use clap::Subcommand;
 
 /// What to do with buckets and their keys.
@@ -15,15 +16,15 @@ use clap::Subcommand;
 pub(super) enum KvCommand {
     /// Create a bucket
     #[command(visible_alias = "create-bucket", alias = "new")]
-    Add(bucket::AddFlags),
+    Add(buckets::AddFlags),
     /// List the buckets, or the keys of one
     #[command(visible_alias = "list")]
-    Ls(bucket::ListFlags),
+    Ls(buckets::ListFlags),
     /// Show the configuration and the state of a bucket
     #[command(visible_aliases = ["status", "view"])]
-    Info(bucket::BucketName),
+    Info(buckets::BucketName),
     /// Remove a bucket
-    Rm(bucket::RemoveFlags),
+    Rm(buckets::RemoveFlags),
     /// Put a value under a key
     Put(value::PutFlags),
     /// Put a value under a key that has none
@@ -46,10 +47,10 @@ pub(super) enum KvCommand {
 /// Does it.
 pub(super) async fn run(connection: &Connection, command: &KvCommand) -> Result<()> {
     match command {
-        KvCommand::Add(flags) => bucket::add(connection, flags).await,
-        KvCommand::Ls(flags) => bucket::list(connection, flags).await,
-        KvCommand::Info(flags) => bucket::show(connection, flags).await,
-        KvCommand::Rm(flags) => bucket::remove(connection, flags).await,
+        KvCommand::Add(flags) => buckets::add(connection, flags).await,
+        KvCommand::Ls(flags) => buckets::list(connection, flags).await,
+        KvCommand::Info(flags) => buckets::show(connection, flags).await,
+        KvCommand::Rm(flags) => buckets::remove(connection, flags).await,
         KvCommand::Put(flags) => value::put(connection, flags).await,
         KvCommand::Create(flags) => value::create(connection, flags).await,
         KvCommand::Update(flags) => value::update(connection, flags).await,
@@ -61,20 +62,8 @@ pub(super) async fn run(connection: &Connection, command: &KvCommand) -> Result<
     }
 }
 
-fn context(connection: &Connection) -> jetstream::Context {
-    let mut context = jetstream::new(connection.client.clone());
-    context.set_timeout(connection.timeout);
-    context
-}
-
 /// A bucket that is there.
 async fn open(connection: &Connection, bucket: &str) -> Result<Store> {
     let found = context(connection).get_key_value(bucket).await;
-    found.map_err(|error| failed("open Bucket", bucket)(error))
-}
-
-/// What a command says that the client library could not do.
-fn failed<E: std::fmt::Display>(action: &str, name: &str) -> impl FnOnce(E) -> ClientError {
-    let action = format!("{action} {name}");
-    move |error| ClientError::unanswered(&action, error)
+    found.map_err(failed("open Bucket", bucket))
 }

@@ -1,7 +1,8 @@
 //! What changes a key. The value is an argument, or what stands on standard input.
 //! Not here: what shows a key (`entry`).
 
-use super::{failed, open};
+use super::open;
+use crate::cli::bucket::failed;
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
 use crate::cli::screen;

@@ -2,8 +2,9 @@
 //! takes the name of the file.
 //! Not here: what there is (`bucket`).
 
-use super::bucket::sheet_of;
-use super::{failed, open};
+use super::open;
+use super::stores::sheet_of;
+use crate::cli::bucket::failed;
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
 use crate::cli::screen;

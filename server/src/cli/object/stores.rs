@@ -1,50 +1,21 @@
 //! Stores and the list of what is in them.
 //! Not here: the content of objects (`content`).
 
-use super::{context, failed, open};
+use super::open;
+use crate::cli::bucket::{self, BucketFlags, context, failed, local_text};
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
 use crate::cli::sheet::Sheet;
-use crate::cli::stream::list::{fetch_all, fetch_one};
+use crate::cli::stream::list::fetch_one;
 use crate::cli::stream::reply::StreamInfo;
 use crate::cli::table::Table;
-use crate::cli::{duration, screen, size, terminal, time};
+use crate::cli::{duration, screen, size, terminal};
 use async_nats::jetstream::object_store::{self, ObjectInfo};
-use async_nats::jetstream::stream::StorageType;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::TryStreamExt;
-use std::time::Duration;
 
 /// What the streams of stores are called.
 const PREFIX: &str = "OBJ_";
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Storage {
-    File,
-    Memory,
-}
-
-/// The store to make.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct AddFlags {
-    /// Name of the store
-    bucket: String,
-    /// What it is for
-    #[arg(long)]
-    description: Option<String>,
-    /// How long objects are kept
-    #[arg(long, value_parser = duration::parse)]
-    ttl: Option<Duration>,
-    /// Where it is kept
-    #[arg(long, value_enum, default_value = "file")]
-    storage: Storage,
-    /// Size of the store at most
-    #[arg(long, default_value = "-1", value_parser = size::parse, allow_hyphen_values = true)]
-    max_bucket_size: i64,
-    /// Compress what is stored
-    #[arg(long)]
-    compress: bool,
-}
 
 /// What to list.
 #[derive(Debug, Args)]
@@ -77,58 +48,32 @@ pub(in crate::cli) struct RemoveFlags {
     force: bool,
 }
 
-/// The second of the last change, where the user is.
+/// When it was changed last.
 fn modified(info: &ObjectInfo) -> String {
-    let time =
-        info.modified.map(|time| jiff::Timestamp::from_nanosecond(time.unix_timestamp_nanos()));
-    time.and_then(std::result::Result::ok)
-        .map_or_else(|| "unknown".to_owned(), |time| time::local_text(&time.to_string()))
+    let text = info.modified.map(|time| local_text(time.unix_timestamp_nanos()));
+    text.unwrap_or_else(|| "unknown".to_owned())
 }
 
-pub(super) async fn add(connection: &Connection, flags: &AddFlags) -> Result<()> {
-    let bucket = &flags.bucket;
+pub(super) async fn add(connection: &Connection, flags: &BucketFlags) -> Result<()> {
     let config = object_store::Config {
-        bucket: bucket.clone(),
+        bucket: flags.bucket.clone(),
         description: flags.description.clone(),
-        max_age: flags.ttl.unwrap_or_default(),
+        max_age: flags.max_age(),
         max_bytes: flags.max_bucket_size,
-        storage: match flags.storage {
-            Storage::File => StorageType::File,
-            Storage::Memory => StorageType::Memory,
-        },
+        storage: flags.storage(),
         compression: flags.compress,
         num_replicas: 1,
         ..object_store::Config::default()
     };
     let made = context(connection).create_object_store(config).await;
-    made.map_err(failed("create Object Store", bucket))?;
-    show(connection, bucket).await
+    made.map_err(failed("create Object Store", &flags.bucket))?;
+    show(connection, &flags.bucket).await
 }
 
 pub(super) async fn list(connection: &Connection, flags: &ListFlags) -> Result<()> {
-    if let Some(bucket) = &flags.bucket {
-        return objects(connection, bucket, flags.names).await;
-    }
-    let header = ["Bucket", "Description", "Created", "Size", "Last Update"];
-    let mut table = Table::new("Object Stores", &header);
-    let mut names = Vec::new();
-    for stream in fetch_all(connection, None).await? {
-        let StreamInfo { config, created, state, .. } = StreamInfo::read(&stream)?;
-        let Some(bucket) = config.name.strip_prefix(PREFIX) else { continue };
-        names.push(bucket.to_owned());
-        table.add([
-            bucket.to_owned(),
-            config.description.unwrap_or_default(),
-            time::local_text(&created),
-            size::text(state.bytes),
-            duration::since_text(time::since(&state.last_ts).unwrap_or(-1)),
-        ]);
-    }
-    table.hide_if_empty("Description");
-    match (flags.names, names.is_empty()) {
-        (true, _) => names.iter().try_for_each(screen::line),
-        (false, true) => screen::line("No Object Stores found"),
-        (false, false) => screen::line(table),
+    match &flags.bucket {
+        Some(bucket) => objects(connection, bucket, flags.names).await,
+        None => bucket::list(connection, ("Object Stores", PREFIX), flags.names).await,
     }
 }
 

@@ -1,21 +1,19 @@
 //! Buckets: what is made, listed, shown and removed.
 //! Not here: what is in them (`entry`, `value`).
 
-use super::{context, failed, open};
+use super::open;
+use crate::cli::bucket::{self, BucketFlags, context, failed};
 use crate::cli::connection::Connection;
 use crate::cli::error::Result;
 use crate::cli::sheet::Sheet;
-use crate::cli::stream::list::fetch_all;
-use crate::cli::stream::reply::StreamInfo;
-use crate::cli::table::Table;
-use crate::cli::{duration, screen, size, terminal, time};
+use crate::cli::{duration, screen, size, terminal};
 use async_nats::jetstream::{kv, stream::StorageType};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::TryStreamExt;
 use std::time::Duration;
 
 /// What the streams of buckets are called.
-const PREFIX: &str = "KV_";
+pub(super) const PREFIX: &str = "KV_";
 
 /// Which bucket.
 #[derive(Debug, Args)]
@@ -24,41 +22,20 @@ pub(in crate::cli) struct BucketName {
     pub(super) bucket: String,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Storage {
-    File,
-    Memory,
-}
-
 /// The bucket to make.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AddFlags {
-    /// Name of the bucket
-    bucket: String,
-    /// What it is for
-    #[arg(long, default_value = "", hide_default_value = true)]
-    description: String,
+    #[command(flatten)]
+    of: BucketFlags,
     /// How many values of each key are kept
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=64))]
     history: i64,
-    /// How long values are kept
-    #[arg(long, value_parser = duration::parse)]
-    ttl: Option<Duration>,
     /// How long markers of what was deleted by a limit are kept; lets values have a lifetime of their own
     #[arg(long, value_parser = duration::parse)]
     marker_ttl: Option<Duration>,
-    /// Where it is kept
-    #[arg(long, value_enum, default_value = "file")]
-    storage: Storage,
     /// Size of a value at most
     #[arg(long, default_value = "-1", value_parser = size::parse_i32, allow_hyphen_values = true)]
     max_value_size: i32,
-    /// Size of the bucket at most
-    #[arg(long, default_value = "-1", value_parser = size::parse, allow_hyphen_values = true)]
-    max_bucket_size: i64,
-    /// Compress what is stored
-    #[arg(long)]
-    compress: bool,
 }
 
 /// What to list.
@@ -82,54 +59,29 @@ pub(in crate::cli) struct RemoveFlags {
 }
 
 pub(super) async fn add(connection: &Connection, flags: &AddFlags) -> Result<()> {
+    let AddFlags { of, history, marker_ttl, max_value_size } = flags;
     let config = kv::Config {
-        bucket: flags.bucket.clone(),
-        description: flags.description.clone(),
-        history: flags.history,
-        max_age: flags.ttl.unwrap_or_default(),
-        limit_markers: flags.marker_ttl,
-        storage: match flags.storage {
-            Storage::File => StorageType::File,
-            Storage::Memory => StorageType::Memory,
-        },
-        max_value_size: flags.max_value_size,
-        max_bytes: flags.max_bucket_size,
-        compression: flags.compress,
+        bucket: of.bucket.clone(),
+        description: of.description.clone().unwrap_or_default(),
+        history: *history,
+        max_age: of.max_age(),
+        limit_markers: *marker_ttl,
+        storage: of.storage(),
+        max_value_size: *max_value_size,
+        max_bytes: of.max_bucket_size,
+        compression: of.compress,
         num_replicas: 1,
         ..kv::Config::default()
     };
     let made = context(connection).create_key_value(config).await;
-    made.map_err(failed("create Bucket", &flags.bucket))?;
-    show(connection, &BucketName { bucket: flags.bucket.clone() }).await
+    made.map_err(failed("create Bucket", &of.bucket))?;
+    show(connection, &BucketName { bucket: of.bucket.clone() }).await
 }
 
 pub(super) async fn list(connection: &Connection, flags: &ListFlags) -> Result<()> {
-    if let Some(bucket) = &flags.bucket {
-        return keys(connection, bucket).await;
-    }
-    let mut table = Table::new(
-        "Key-Value Buckets",
-        &["Bucket", "Description", "Created", "Size", "Values", "Last Update"],
-    );
-    let mut names = Vec::new();
-    for stream in fetch_all(connection, None).await? {
-        let StreamInfo { config, created, state, .. } = StreamInfo::read(&stream)?;
-        let Some(bucket) = config.name.strip_prefix(PREFIX) else { continue };
-        names.push(bucket.to_owned());
-        table.add([
-            bucket.to_owned(),
-            config.description.unwrap_or_default(),
-            time::local_text(&created),
-            size::text(state.bytes),
-            size::count_text(state.messages),
-            duration::since_text(time::since(&state.last_ts).unwrap_or(-1)),
-        ]);
-    }
-    table.hide_if_empty("Description");
-    match (flags.names, names.is_empty()) {
-        (true, _) => names.iter().try_for_each(screen::line),
-        (false, true) => screen::line("No Key-Value buckets found"),
-        (false, false) => screen::line(table),
+    match &flags.bucket {
+        Some(bucket) => keys(connection, bucket).await,
+        None => bucket::list(connection, ("Key-Value Buckets", PREFIX), flags.names).await,
     }
 }
 
