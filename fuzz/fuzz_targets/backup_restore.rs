@@ -101,10 +101,23 @@ fn holds(server: &mut Server, items: &[Item<'_>], info: &Value, may_lose: bool) 
     }
 }
 
-/// Every consumer answers, and gives nothing twice.
+/// The sequence of a message that was delivered; none for a status.
+fn delivered(reply: &[u8]) -> Option<u64> {
+    let reply = std::str::from_utf8(reply).ok()?.strip_prefix("$JS.ACK.")?;
+    reply.split('.').nth(3)?.parse().ok()
+}
+
+/// Every consumer answers, and gives what the archive holds, and nothing twice.
 fn serves(server: &mut Server, info: &Value, archive: &Archive<'_>) {
     let names: BTreeSet<String> = archive.consumers.iter().map(|each| each.name()).collect();
     assert_eq!(info["state"]["consumer_count"], names.len(), "{info}");
+    let steps = archive.items.iter().map(|item| item.step.value());
+    let sequences: BTreeSet<u64> = steps
+        .scan(0_u64, |sequence, step| {
+            *sequence += step;
+            Some(*sequence)
+        })
+        .collect();
     for name in names {
         let consumer = ask(server, &format!("CONSUMER.INFO.R.{name}"), &Value::Null);
         assert_eq!(consumer["name"], name, "{consumer}");
@@ -114,13 +127,11 @@ fn serves(server: &mut Server, info: &Value, archive: &Archive<'_>) {
             (format!("$JS.API.CONSUMER.MSG.NEXT.R.{name}"), &br#"{"no_wait": true}"#[..]);
         let mut seen = BTreeSet::new();
         for _ in 0..PULLED_MAX {
-            let answers = server.ask(&next, Bytes::new(), once.into(), 1);
-            let Some(answer) =
-                answers.first().filter(|each| !each.headers.starts_with(b"NATS/1.0 4"))
-            else {
-                break;
-            };
-            assert!(seen.insert(answer.subject.clone()) || answer.subject.starts_with(b"_INBOX"));
+            let heard = server.pull(&next, once.into());
+            let [answer] = &heard[..] else { break };
+            let Some(sequence) = delivered(&answer.reply) else { break };
+            assert!(sequences.contains(&sequence), "{name}: {sequence}");
+            assert!(seen.insert(sequence), "{name}: {sequence} twice");
         }
     }
 }

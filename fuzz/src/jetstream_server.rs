@@ -119,6 +119,13 @@ impl Server {
         self.heard(&reply)
     }
 
+    /// Asks a consumer, and gives what comes, which has the subjects of its messages.
+    pub fn pull(&mut self, subject: &str, payload: Bytes) -> Vec<Message> {
+        self.say(subject, Bytes::new(), payload);
+        self.turn(1);
+        std::mem::take(&mut *self.inbox.0.lock().expect("no panic"))
+    }
+
     fn say(&mut self, subject: &str, headers: Bytes, payload: Bytes) -> Bytes {
         self.asked += 1;
         let reply = Bytes::from(format!("_INBOX.{}", self.asked));

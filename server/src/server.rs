@@ -238,7 +238,10 @@ async fn open_volume(
     tracing::info!("Opened the volume, disk method: {}", volume.disk_method());
     let report = volume.recovery();
     if report.unclean {
-        tracing::warn!("Recovered after a crash, {} rounds", report.rounds_replayed);
+        let rounds = report.rounds_replayed;
+        tracing::warn!(
+            "Recovered: the volume was not closed, or not with all of its streams; {rounds} rounds"
+        );
     }
     for damage in &report.damage {
         tracing::error!("{damage}");

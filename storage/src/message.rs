@@ -50,7 +50,7 @@ pub struct NewMessage {
     pub is_marker: bool,
     /// It asks for something to be done at this time: `Stream::due` gives it then.
     pub due: Option<Timestamp>,
-    /// Remove the messages of this subject together with this append.
+    /// Remove the messages of this subject together with this append; with `fires`, those up to the message that was due.
     pub purge: Option<Bytes>,
     /// It is what another message asked for that was due.
     pub fires: Option<Fires>,

@@ -23,6 +23,7 @@ use crate::{
 };
 use crossbeam_channel::{bounded, unbounded};
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -70,7 +71,7 @@ pub(crate) struct LogOptions {
 /// What opening a store found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogStoreReport {
-    /// It was not closed before.
+    /// It was not closed before, or not with all of its logs opened.
     pub(crate) unclean: bool,
     /// Journal rounds replayed.
     pub(crate) rounds_replayed: u64,
@@ -102,7 +103,7 @@ impl LogStore {
         let logs = names(&disk)?;
         // A crash before the first checkpoint was whole: there was no log yet, so nothing can be missing.
         let fresh = read.checkpoint.is_none() && redone.rounds == 0 && logs.is_empty();
-        let logs: Vec<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
+        let logs: BTreeSet<_> = logs.iter().filter_map(|name| parse_log_directory(name)).collect();
         redone.ends.retain(|id, _| logs.contains(id));
         redone.firsts.retain(|id, _| logs.contains(id));
         if read.checkpoint.is_some() {
@@ -118,7 +119,7 @@ impl LogStore {
             journal_end: redone.end,
         };
         let store = Self::start(disk, &options, &read, redone, lock, report.unclean)?;
-        store.shared.progress().unopened = logs.into_iter().collect();
+        store.shared.progress().unopened = logs;
         store.checkpointer.run(false)?;
         Ok((Arc::new(store), report))
     }

@@ -85,7 +85,7 @@ impl VolumeOptions {
 /// What opening a volume found and did.
 #[derive(Clone, Debug, Default)]
 pub struct RecoveryReport {
-    /// The volume was not closed before.
+    /// The volume was not closed before, or closed with a stream that could not be opened.
     pub unclean: bool,
     /// Journal rounds replayed.
     pub rounds_replayed: u64,

@@ -238,11 +238,14 @@ async fn add(
     stays(&mut config);
     let failed = |error| ApiError::of_storage(&error, STORE_FAILED);
     // An archive holds no messages that were chosen at creation, and nothing behind its last one.
-    let chooses = matches!(
-        config.deliver_policy,
-        DeliverPolicy::LastPerSubject | DeliverPolicy::ByStartSequence
-    );
-    let is_begun = |state: &State| state.delivered.delivery > 0 || !chooses;
+    let is_begun = |state: &State| match config.deliver_policy {
+        _ if state.delivered.delivery > 0 => true,
+        DeliverPolicy::LastPerSubject => false,
+        DeliverPolicy::ByStartSequence => {
+            state.delivered.sequence.saturating_add(1) >= config.opt_start_seq
+        }
+        _ => true,
+    };
     let (state, chosen_through) = match known.filter(is_begun) {
         Some(state) => (timed(state, &config), 0),
         None => start(&config, &entry.stream, stream.max_msgs_per_subject).map_err(failed)?,

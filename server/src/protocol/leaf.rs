@@ -188,7 +188,9 @@ fn size(digits: &[u8]) -> Option<usize> {
 /// The place of the `@` in the reply of a delivered message, behind which its subject stands; none in other replies. Names
 /// may hold one too: it is the first behind the words of an acknowledgement, as in nats-server.
 pub fn acknowledgement_end(reply: &[u8]) -> Option<usize> {
-    let reply = reply.strip_prefix(ACKNOWLEDGEMENT).map(|_| reply)?;
+    if !reply.starts_with(ACKNOWLEDGEMENT) {
+        return None;
+    }
     let mut dots = 0;
     reply.iter().position(|byte| {
         dots += usize::from(*byte == b'.');

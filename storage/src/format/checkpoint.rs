@@ -9,7 +9,7 @@ use crate::log::{LogId, Position, SegmentNumber};
 use std::collections::BTreeMap;
 
 const MAGIC_VALUE: [u8; 8] = *b"HWCHECKP";
-/// The volume was closed: nothing is in the journal.
+/// The volume was closed, with all of its logs opened: nothing is in the journal.
 pub(crate) const FLAG_CLOSED: u32 = 1;
 /// Bound of the number of logs in a checkpoint, so that a damaged count cannot ask for much memory.
 pub(crate) const CHECKPOINT_LOGS_MAX: usize = 4_000_000;

@@ -95,7 +95,7 @@ pub(crate) struct Shared {
     pub(crate) checkpoint_commands: Sender<CheckpointCommand>,
     /// No threads: whoever needs a checkpoint or a removal does it itself.
     pub(crate) manual: bool,
-    /// The store was not closed before: names in directories may not be durable.
+    /// The store was not closed before, or not with all of its logs opened: names in directories may not be durable.
     pub(crate) unclean: bool,
     pub(crate) space: RingSpace,
     progress: Mutex<Progress>,

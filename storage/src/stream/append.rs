@@ -83,7 +83,8 @@ impl Core {
         if !removed.is_empty() {
             self.encoder.remove(&removed);
         }
-        let again = message.fires.and_then(|fires| Some((fires.sequence, fires.next?.0)));
+        let again =
+            message.fires.and_then(|fires| Some((fires.sequence, fires.next?.0.max(i64::MIN + 1))));
         if let Some((sequence, due)) = again {
             self.encoder.schedule(sequence, due);
         }
@@ -138,7 +139,7 @@ impl Core {
         }
     }
 
-    /// What a rollup takes away: older live messages of its subject, or all.
+    /// What a rollup or a purge takes away: older live messages of its subject, or all.
     pub(crate) fn rolled_up(&self, message: &NewMessage, sequence: u64) -> Ranges {
         let contents = &self.contents;
         if let Some(subject) = &message.purge {

@@ -51,3 +51,20 @@ impl Fate {
         (self.expires != i64::MIN && self.expires != i64::MAX).then_some(self.expires)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_longest_lifetime_has_an_end_all_the_same() {
+        for (time, lifetime) in [(0, Duration::MAX), (i64::MAX, Duration::from_secs(1))] {
+            let message = NewMessage { lifetime: Lifetime::For(lifetime), ..NewMessage::default() };
+            let fate = Fate::of(&message, Timestamp(time));
+            assert!(!fate.is_forever() && fate.end() == Some(i64::MAX - 1), "{fate:?}");
+        }
+        let due = NewMessage { due: Some(Timestamp(i64::MIN)), ..NewMessage::default() };
+        assert!(Fate::of(&due, Timestamp(0)).due > i64::MIN);
+    }
+}

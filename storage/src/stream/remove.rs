@@ -159,7 +159,8 @@ impl Core {
     /// Removes what is over any limit, whatever was appended last: after the limits changed, or after recovery.
     pub(crate) fn enforce(&mut self, now: Timestamp) -> Result<Option<Effect>> {
         self.check()?;
-        // First, so that nothing gives way to what goes anyhow.
+        // First, so that nothing gives way to what goes anyhow; but for those in whose place a marker comes, and where more are
+        // over than go at one look.
         let mut removed = self.lifetimes_over(now);
         if let Some(max) = self.config.limits.messages_per_subject {
             let mut over = Vec::new();

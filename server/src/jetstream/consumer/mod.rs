@@ -112,6 +112,8 @@ impl Consumer {
                 Way::Pull(Queue::new(waiting_max, config.priority_policy, config.priority_timeout))
             }
         };
+        // A start time that was still to come when the consumer was made lies behind messages that it is to deliver.
+        let begins = begins(&described.config, &entry.stream).min(state.floor.sequence + 1);
         let machine = Machine::new(Rules::new(&config), state, chosen);
         let core = Core::new(
             config,
@@ -124,7 +126,6 @@ impl Consumer {
             (&stream, name),
             now,
         );
-        let begins = begins(&described.config, &entry.stream);
         let stored = ledger.as_ref().map(|ledger| ledger.stream().clone());
         Arc::new(Self {
             name: name.to_owned(),

@@ -46,16 +46,19 @@ pub(super) enum Next {
 }
 
 impl Inbox {
-    /// Begins: so many messages are left.
-    pub(super) fn begin(&self, left: u64) {
-        self.lock().left = left;
-    }
     /// So many messages are left behind this sequence, says one who knows; unless something came since.
     pub(super) fn learn(&self, sequence: u64, left: u64) {
         let mut state = self.lock();
         if state.waiting.is_empty() && state.newest <= sequence {
             state.left = left;
         }
+    }
+    /// Sequence of the first message that waits.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.lock().waiting.iter().find_map(|delivery| match delivery {
+            Delivery::Message { message, .. } => Some(message.sequence),
+            _ => None,
+        })
     }
     /// Takes the oldest delivery.
     pub(super) fn take(&self) -> Next {
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_left_is_counted_from_what_is_stored() {
         let inbox = Inbox::default();
-        inbox.begin(3);
+        inbox.learn(0, 3);
         assert_eq!(inbox.pending(0), Some(3));
         for (sequence, pending) in [(2, 2), (5, 1), (9, 0)] {
             deliver(&inbox, sequence, pending, 1);

@@ -101,10 +101,10 @@ async fn ask(api: Api, inbox: Arc<Inbox>, place: Place, found: Arc<Mutex<Option<
     *found.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
 }
 
-/// Whether messages stay when they were delivered, as far as the stream says.
+/// Whether messages stay when they were delivered; they do unless the stream says otherwise.
 async fn is_kept_still(api: &Api, place: &Place) -> bool {
     let info = api.ask(&format!("STREAM.INFO.{}", place.stream), &Value::Null).await;
-    info.is_ok_and(|info| is_kept(&info))
+    info.map_or(true, |info| is_kept(&info))
 }
 
 /// Asks the stream what it has, and the consumer what keeps it.
@@ -116,7 +116,10 @@ async fn what_is_left(api: &Api, inbox: &Inbox, place: &Place) -> Option<&'stati
     for filter in filters {
         let body = json!({"seq": sequence.saturating_add(1), "next_by_subj": filter});
         let answer = api.ask(&format!("STREAM.MSG.GET.{stream}"), &body).await;
-        is_left |= answer.is_ok_and(|answer| answer.get("message").is_some());
+        is_left = answer.is_ok_and(|answer| answer.get("message").is_some());
+        if is_left {
+            break;
+        }
     }
     if !is_left {
         return None;

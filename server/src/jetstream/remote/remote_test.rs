@@ -4,6 +4,7 @@ use super::*;
 use crate::jetstream::config::External;
 use crate::protocol::headers;
 use crate::routing::{Handler, InternalSubscription, Message};
+use crate::server::RunningServer;
 use crate::{Options, Server};
 use bytes::Bytes;
 use headwater_replication::origin::Start;
@@ -20,13 +21,18 @@ fn remote(account: &Arc<Account>, name: &str, api: &str, is_mirror: bool) -> Rem
     RemoteOrigin::new(account.clone(), &origin, &copier)
 }
 
-#[tokio::test]
-async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
+/// A server whose API stands behind the domain `d`, and where it keeps its streams.
+async fn in_domain() -> (tempfile::TempDir, RunningServer) {
     let directory = tempfile::tempdir().unwrap();
     let mut options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
     options.storage.store_dir = Some(directory.path().into());
     options.jetstream_mut().domain = "d".into();
-    let server = Server::start(options).await.unwrap();
+    (directory, Server::start(options).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
+    let (_directory, server) = in_domain().await;
     let account = server.shared().accounts.global.clone();
     let api = Api::new(account.clone(), "$JS.d.API");
     let config = json!({"name": "A", "subjects": ["o.*", "p"], "max_msgs_per_subject": 3});
@@ -52,10 +58,16 @@ async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
         });
     }
     assert_eq!(messages.len(), 6, "the limit left gaps");
-    for is_mirror in [true, false] {
-        let origin = remote(&account, "A", "$JS.d.API", is_mirror);
-        let origin: Arc<dyn Origin> = Arc::new(origin);
-        check_origin(&origin, &messages, "o.a").await;
+    let (sender, _everything) = tokio::sync::mpsc::unbounded_channel();
+    for is_heard in [false, true] {
+        // Somebody who listens to everything makes consumers deliver as soon as they are there.
+        let everything = Arc::new(Heard(sender.clone()));
+        let _everything = is_heard.then(|| account.subscribe(">", everything));
+        for is_mirror in [true, false] {
+            let origin = remote(&account, "A", "$JS.d.API", is_mirror);
+            let origin: Arc<dyn Origin> = Arc::new(origin);
+            check_origin(&origin, &messages, "o.a").await;
+        }
     }
     let absent = remote(&account, "B", "$JS.d.API", true);
     assert!(matches!(absent.open().await.err(), Some(Error::OriginNotFound(name)) if name == "B"));
@@ -67,11 +79,7 @@ async fn a_stream_behind_a_domain_passes_the_suite_for_origins() {
 /// A stream that is deleted and created again after it was asked what it is, is not taken for the first.
 #[tokio::test]
 async fn another_creation_is_not_read_as_the_first() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
-    options.storage.store_dir = Some(directory.path().into());
-    options.jetstream_mut().domain = "d".into();
-    let server = Server::start(options).await.unwrap();
+    let (_directory, server) = in_domain().await;
     let account = server.shared().accounts.global.clone();
     let api = Api::new(account.clone(), "$JS.d.API");
     let config = json!({"name": "A", "subjects": ["o.*"]});
@@ -115,7 +123,9 @@ impl Handler for Fake {
         } else if subject.contains("STREAM.MSG.GET") {
             self.left.lock().unwrap().clone()
         } else if subject.contains("CONSUMER.INFO") {
-            self.info.lock().unwrap().clone()
+            let mut info = self.info.lock().unwrap().clone();
+            info["config"] = json!({"ack_policy": *self.ack_policy.lock().unwrap()});
+            info
         } else {
             let body: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
             if let Some(to) = body["config"]["deliver_subject"].as_str() {
@@ -123,7 +133,8 @@ impl Handler for Fake {
                 *self.config.lock().unwrap() = body["config"].clone();
             }
             let config = json!({"ack_policy": *self.ack_policy.lock().unwrap()});
-            json!({"name": "C", "delivered": {"stream_seq": 0}, "num_pending": 9, "config": config})
+            let none = json!({"stream_seq": 0});
+            json!({"name": "C", "delivered": none, "ack_floor": none, "num_pending": 9, "config": config})
         };
         self.asked.lock().unwrap().push(subject);
         let (subject, payload) = (message.reply.clone(), Bytes::from(reply.to_string()));
@@ -283,6 +294,7 @@ async fn consumers_that_do_not_wait_are_refused() {
             Some(_) => matches!(error, Error::ConsumerUnfit(_)),
         };
         assert!(fits, "{error}");
+        assert!(!scene.was_asked("CONSUMER.RESET"), "it is left as it is");
     }
 }
 

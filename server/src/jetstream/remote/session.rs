@@ -67,14 +67,17 @@ impl RemoteSession {
 
     /// Has the consumer made; gives the sequence it begins with.
     async fn create(&mut self, start: Start, filters: Vec<String>) -> Result<u64> {
+        let listen = || self.api.account.subscribe(self.terms.deliver(), self.inbox.clone());
+        let early = self.terms.is_heard_early().then(listen);
         let asked = self.terms.ask(&self.api, &self.name, &self.facts, start, filters);
         self.consumer = asked.await?;
-        self.sequence = self.consumer.before;
+        // The others send nothing before somebody listens, so nothing is missed between their making and this.
+        self.subscription = Some(early.unwrap_or_else(listen));
+        let first = || Some(self.inbox.first()?.saturating_sub(1));
+        let before = self.consumer.before.or_else(first);
+        self.sequence = before.ok_or_else(|| self.lost("nobody knows where it began"))?;
         self.answers.begin(self.sequence);
-        self.inbox.begin(self.consumer.left);
-        // The consumer sends nothing before somebody listens, so nothing is missed between its making and this.
-        let subscription = self.api.account.subscribe(&self.consumer.deliver, self.inbox.clone());
-        self.subscription = Some(subscription);
+        self.inbox.learn(self.sequence, self.consumer.left);
         Ok(self.sequence.saturating_add(1))
     }
 
