@@ -8,7 +8,7 @@ use super::consumer::config::{
     updated,
 };
 use super::consumer::ledger::{Described, Ledger};
-use super::consumer::{Consumer, Event, Rules, State, Status, start};
+use super::consumer::{Consumer, Event, State, Status, resumed, start};
 use super::entry::Entry;
 use super::errors::{self, ApiError};
 use super::tenant::Tenant;
@@ -237,17 +237,8 @@ async fn add(
     config.name.clone_from(&name);
     stays(&mut config);
     let failed = |error| ApiError::of_storage(&error, STORE_FAILED);
-    // An archive holds no messages that were chosen at creation, and nothing behind its last one.
-    let is_begun = |state: &State| match config.deliver_policy {
-        _ if state.delivered.delivery > 0 => true,
-        DeliverPolicy::LastPerSubject => false,
-        DeliverPolicy::ByStartSequence => {
-            state.delivered.sequence.saturating_add(1) >= config.opt_start_seq
-        }
-        _ => true,
-    };
-    let (state, chosen_through) = match known.filter(is_begun) {
-        Some(state) => (timed(state, &config), 0),
+    let (state, chosen_through) = match known.and_then(|state| resumed(&config, state)) {
+        Some(state) => (state, 0),
         None => start(&config, &entry.stream, stream.max_msgs_per_subject).map_err(failed)?,
     };
     let described = Described { config, created: Timestamp::now(), chosen_through };
@@ -267,18 +258,6 @@ async fn add(
     let consumer = Consumer::new(&name, entry, &tenant.account, &described, state, ledger);
     entry.consumers.insert(&consumer);
     Ok(consumer)
-}
-
-/// A state in which what waits for acknowledgement is due when the configuration says.
-fn timed(mut state: State, config: &ConsumerConfig) -> State {
-    let (rules, now) = (Rules::new(config), Timestamp::now().0);
-    let State { pending, redelivered, .. } = &mut state;
-    for (sequence, pending) in pending {
-        pending.time = pending.time.min(now);
-        let deliveries = redelivered.get(sequence).map_or(1, |count| count.saturating_add(1));
-        pending.deadline = rules.deadline(pending.time, deliveries);
-    }
-    state
 }
 
 /// Whether the consumers there are keep to bounds that a stream's update changes.

@@ -33,7 +33,7 @@ mod waiting;
 
 pub(crate) use events::Event;
 pub(crate) use rules::Rules;
-pub(crate) use start::start;
+pub(crate) use start::{resumed, start};
 pub(crate) use state::{Pair, Pending, State};
 pub(crate) use status::Status;
 

@@ -1,10 +1,11 @@
-//! Where a new consumer begins.
+//! Where a new consumer begins, or one that an archive has.
 //! Not here: what it does then (`machine`).
 
 use super::config::{ConsumerConfig, DeliverPolicy};
+use super::rules::Rules;
 use super::state::State;
 use crate::jetstream::text_time;
-use headwater_storage::{Result, Stream};
+use headwater_storage::{Result, Stream, Timestamp};
 
 /// The state of a new consumer, and where the messages chosen for it end; 0 where none are chosen.
 pub(crate) fn start(
@@ -61,4 +62,28 @@ fn nearest(stream: &Stream, filters: &[String], next: u64, first: u64, last: u64
         }
     }
     Ok(if nearest < last { nearest.max(next) } else { next })
+}
+
+/// The state an archive has of a consumer, due again when the configuration says; `None` for one that has not begun yet.
+pub(crate) fn resumed(config: &ConsumerConfig, mut state: State) -> Option<State> {
+    // An archive holds no messages that were chosen at creation, and nothing behind its last one.
+    let has_begun = match config.deliver_policy {
+        _ if state.delivered.delivery > 0 => true,
+        DeliverPolicy::LastPerSubject => false,
+        DeliverPolicy::ByStartSequence => {
+            state.delivered.sequence.saturating_add(1) >= config.opt_start_seq
+        }
+        _ => true,
+    };
+    if !has_begun {
+        return None;
+    }
+    let (rules, now) = (Rules::new(config), Timestamp::now().0);
+    let State { pending, redelivered, .. } = &mut state;
+    for (sequence, pending) in pending {
+        pending.time = pending.time.min(now);
+        let deliveries = redelivered.get(sequence).map_or(1, |count| count.saturating_add(1));
+        pending.deadline = rules.deadline(pending.time, deliveries);
+    }
+    Some(state)
 }
