@@ -6,6 +6,7 @@
 
 mod account;
 mod api;
+mod bar;
 mod bucket;
 mod check;
 mod connection;
@@ -58,6 +59,7 @@ Examples:
   headwater req ORDERS.new 'ORDER {{Count}}' --count 100
   headwater stream report --svg replication.svg
   headwater stream get ARCHIVE 1
+  headwater stream backup ARCHIVE folder
   headwater consumer add ORDERS WORKER --pull --defaults
   headwater consumer next ORDERS WORKER --count 10
   headwater server check consumer --stream ORDERS --consumer WORKER --unprocessed-critical 1000

@@ -11,7 +11,7 @@
 mod accounting;
 pub(crate) mod advisory;
 mod api;
-mod backup;
+pub(crate) mod backup;
 pub mod config;
 mod consumer;
 mod consumers;

@@ -58,18 +58,18 @@ fn requests() {
 }
 
 /// A server, and what is asked of it over its own connection.
-struct Place {
+pub(crate) struct Place {
     side: Side,
 }
 
 impl Place {
-    fn start(program: PathBuf) -> Self {
+    pub(crate) fn start(program: PathBuf) -> Self {
         Self { side: Side::start(program) }
     }
     fn request(&mut self, subject: &str, body: &Value) -> Value {
         self.side.request(subject, body)
     }
-    fn succeeds(&mut self, subject: &str, body: &Value) -> Value {
+    pub(crate) fn succeeds(&mut self, subject: &str, body: &Value) -> Value {
         let reply = self.request(subject, body);
         assert!(reply.get("error").is_none(), "{subject}: {reply}");
         reply
@@ -82,7 +82,7 @@ impl Place {
         assert!(text.contains("\"seq\""), "{text}");
     }
     /// What a backup has to bring back: streams and consumers, but for when they were made, and every message.
-    fn contents(&mut self) -> Value {
+    pub(crate) fn contents(&mut self) -> Value {
         let mut streams = Vec::new();
         let list = self.succeeds("STREAM.LIST", &Value::Null);
         for listed in list["streams"].as_array().unwrap() {
@@ -120,7 +120,7 @@ impl Place {
         }
         contents
     }
-    fn types(&self, program: &Path, home: &Path, words: &[&str]) -> String {
+    pub(crate) fn types(&self, program: &Path, home: &Path, words: &[&str]) -> String {
         let mut command = Command::new(program);
         command.args(["--server", &self.side.address()]).args(words);
         command.env("XDG_CONFIG_HOME", home).env("HOME", home);
@@ -131,7 +131,7 @@ impl Place {
         text
     }
     /// Streams of several kinds, with gaps, headers, messages of many sizes, and consumers that are under way.
-    fn fill(&mut self) {
+    pub(crate) fn fill(&mut self) {
         for config in [
             json!({"name": "A", "subjects": ["a.>"]}),
             json!({"name": "M", "subjects": ["m"], "storage": "memory", "max_msgs_per_subject": 5}),
@@ -251,7 +251,7 @@ fn there_and_back(from: PathBuf, to: PathBuf) {
     equal(&fresh.contents(), &kept);
 }
 
-fn equal(found: &Value, expected: &Value) {
+pub(crate) fn equal(found: &Value, expected: &Value) {
     let (found, expected) = (found.as_array().unwrap(), expected.as_array().unwrap());
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {

@@ -28,6 +28,7 @@ mod acknowledged;
 mod advisories;
 mod backups;
 mod batches;
+mod folders;
 mod lifetimes;
 mod limits;
 mod linked;

@@ -4,7 +4,6 @@
 //! cannot be understood.
 //! Not here: how a directory is read (`headwater_storage::offline`).
 
-mod bar;
 mod dump;
 mod finding;
 mod salvage;

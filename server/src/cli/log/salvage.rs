@@ -1,6 +1,7 @@
 //! `headwater log salvage`: copies what can be read into a new directory, and lists what is lost.
 
-use super::{DirectoryFlag, VOLUME_FOLDER, bar::Bar, failed, finding, stream_text};
+use super::{DirectoryFlag, VOLUME_FOLDER, failed, finding, stream_text};
+use crate::cli::bar::Bar;
 use crate::cli::error::Result;
 use crate::cli::{screen, size};
 use clap::Args;

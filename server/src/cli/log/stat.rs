@@ -1,6 +1,7 @@
 //! `headwater log stat`: how large a data directory is, and what is in it.
 
-use super::{DirectoryFlag, bar::Bar, failed, finding, stream_text};
+use super::{DirectoryFlag, failed, finding, stream_text};
+use crate::cli::bar::Bar;
 use crate::cli::error::Result;
 use crate::cli::sheet::Sheet;
 use crate::cli::table::Table;

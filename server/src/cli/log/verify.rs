@@ -1,6 +1,7 @@
 //! `headwater log verify`: is a data directory what was written?
 
-use super::{DirectoryFlag, bar::Bar, failed, finding};
+use super::{DirectoryFlag, failed, finding};
+use crate::cli::bar::Bar;
 use crate::cli::error::Result;
 use crate::cli::screen;
 use clap::Args;

@@ -4,6 +4,7 @@
 //! Not here: messages without streams (`publish`, `request`, `subscribe`).
 
 pub(super) mod add;
+mod backup;
 mod config;
 mod difference;
 mod edit;
@@ -46,6 +47,11 @@ pub(super) enum StreamCommand {
     Edit(edit::EditFlags),
     /// Remove messages from a stream
     Purge(purge::PurgeFlags),
+    /// Back up a stream and its consumers to a folder
+    #[command(visible_alias = "snapshot")]
+    Backup(backup::BackupFlags),
+    /// Restore a stream from the folder of a backup
+    Restore(backup::RestoreFlags),
     /// Remove a stream
     #[command(visible_aliases = ["delete", "del"])]
     Rm(remove::RemoveFlags),
@@ -72,6 +78,8 @@ pub(super) async fn run(connection: &Connection, command: &StreamCommand) -> Res
         StreamCommand::Get(flags) => get::run(connection, flags).await,
         StreamCommand::Edit(flags) => edit::run(connection, flags).await,
         StreamCommand::Purge(flags) => purge::run(connection, flags).await,
+        StreamCommand::Backup(flags) => backup::take(connection, flags).await,
+        StreamCommand::Restore(flags) => backup::restore(connection, flags).await,
         StreamCommand::Rm(flags) => remove::run(connection, flags).await,
     }
 }

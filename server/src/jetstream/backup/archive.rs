@@ -71,6 +71,11 @@ pub(super) fn put_magic(out: &mut Vec<u8>) {
     out.extend_from_slice(MAGIC);
 }
 
+/// Whether bytes are the beginning of an archive.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number.to_le_bytes().first().copied().unwrap_or(0) | 0x80);

@@ -3,10 +3,12 @@
 //! Out: `snapshot` writes entries (`archive`, `consumer`), packs them (`s2`) and sends pieces as they are acknowledged.
 //! In: `restore` takes pieces, unpacks them, and hands the entries to `install`, which builds the stream where nobody sees
 //! it and lets it be seen when the archive turned out whole.
+//! `check` reads an archive for those who only keep it.
 //! Invariant: a stream that is half restored is never served, and one that a crash left so is removed at the next start.
 //! Not here: requests and replies (`api::stream_backup`).
 
 mod archive;
+mod check;
 mod consumer;
 mod install;
 mod restore;
@@ -14,6 +16,7 @@ mod room;
 mod s2;
 mod snapshot;
 
+pub(crate) use check::{ArchiveCheck, Kind};
 pub(crate) use install::{is_staged, remove_staged};
 pub(crate) use restore::Restore;
 pub(crate) use room::Staged;

@@ -1,4 +1,4 @@
-//! A bar for reading a directory, where standard error is a terminal.
+//! A bar for bytes that are read or sent, where standard error is a terminal.
 
 use headwater_storage::offline::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
