@@ -115,6 +115,24 @@ fn unlinked_files_stay_readable() {
 }
 
 #[test]
+fn what_was_written_back_is_there() {
+    check(|disk| {
+        let file = disk.open(Path::new("file"), OpenMode::Create).unwrap();
+        let bytes = vec![7; 100_000];
+        file.write_at(&bytes, 0).unwrap();
+        file.start_writeback(0..50_000);
+        file.finish_writeback(0..100_000).unwrap();
+        // Of a range that is not there nothing is written.
+        file.finish_writeback(200_000..300_000).unwrap();
+        file.finish_writeback(9..9).unwrap();
+        let mut found = vec![0; 100_000];
+        assert_eq!(file.read_at(&mut found, 0).unwrap(), bytes.len());
+        assert_eq!(found, bytes);
+        assert_eq!(file.len().unwrap(), 100_000);
+    });
+}
+
+#[test]
 fn synced_writes_complete_with_their_tokens_and_buffers() {
     check(|disk| {
         let path = Path::new("file");

@@ -97,6 +97,11 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn preallocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// Hands what was written there to the disk without waiting for it: no more than a hint. Promises nothing.
     fn start_writeback(&self, _range: Range<u64>) {}
+    /// Writes what is dirty there, and waits for it, so that the sync that makes it durable finds little left. The file has to
+    /// be given up after an error.
+    fn finish_writeback(&self, _range: Range<u64>) -> io::Result<()> {
+        Ok(())
+    }
     /// The content as memory. The file is never written or truncated again by the engine.
     fn map(&self) -> io::Result<Bytes>;
     /// Writes all of `bytes` and makes them durable. Never to be called again after it failed.

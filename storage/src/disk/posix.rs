@@ -233,6 +233,11 @@ impl DiskFile for PosixFile {
         super::writeback::start(&self.file, range);
     }
 
+    #[cfg(target_os = "linux")]
+    fn finish_writeback(&self, range: std::ops::Range<u64>) -> io::Result<()> {
+        super::writeback::finish(&self.file, range)
+    }
+
     #[cfg(not(target_os = "linux"))]
     fn preallocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
         Ok(())
