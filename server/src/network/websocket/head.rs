@@ -98,8 +98,9 @@ pub(super) async fn read(
     let mut bytes: Vec<u8> = Vec::with_capacity(READ_BYTES);
     loop {
         let seen = bytes.len();
-        bytes.reserve(READ_BYTES);
-        if (&mut *socket).take(READ_BYTES as u64).read_buf(&mut bytes).await? == 0 {
+        let most = READ_BYTES.min(HEAD_BYTES_MAX - seen);
+        bytes.reserve(most);
+        if (&mut *socket).take(most as u64).read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         // Parsed only where an empty line is new, so that slow bytes do not cost more than fast ones.
@@ -162,5 +163,19 @@ mod tests {
         let send = tokio::io::AsyncWriteExt::write_all(&mut client, sent);
         let (head, sent) = tokio::join!(read(&mut server), send);
         assert_eq!((head.unwrap().unwrap().first("host"), sent.is_ok()), ("h", true));
+    }
+
+    #[tokio::test]
+    async fn pieces_do_not_make_a_head_shorter() {
+        let (mut client, mut server) = tokio::io::duplex(1000);
+        let sent = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(HEAD_BYTES_MAX + 500));
+        let send = tokio::io::AsyncWriteExt::write_all(&mut client, sent.as_bytes());
+        let read = async {
+            let verdict = read(&mut server).await.unwrap();
+            drop(server);
+            verdict
+        };
+        let (verdict, _) = tokio::join!(read, send);
+        assert_eq!(verdict.unwrap_err().status, 431);
     }
 }

@@ -94,7 +94,9 @@ impl Open {
             self.mask.skip(used);
             self.use_up(raw, used);
             if self.left == 0 {
-                return if self.is_final { inflate.end(out) } else { Ok(true) };
+                // Where no room is left there may be more, which comes before the next frame.
+                let is_poured = out.remaining() > 0;
+                return if self.is_final { inflate.end(out) } else { Ok(is_poured) };
             }
             if raw.is_empty() {
                 break;

@@ -151,6 +151,29 @@ async fn compressed_messages() {
     assert_eq!(found.control.take_last(None).get(2..4), Some(&1009u16.to_be_bytes()[..]));
 }
 
+/// However little is read at once, what a frame inflates to comes before what stands behind the frame.
+#[tokio::test]
+async fn inflated_bytes_before_the_last_word() {
+    let plain = b"PUB a 5\r\nhello\r\n".repeat(500);
+    let mut payload = bytes::BytesMut::new();
+    deflate(&[IoSlice::new(&plain)], &mut payload).unwrap();
+    payload.extend_from_slice(&[0, 0, 0xff, 0xff]);
+    let input = [frame(0x42, &payload), frame(0x88, b"")].concat();
+    for room in [1, 16, 4096, 100_000] {
+        let link = Link::new(1, SocketAddr::from(([127, 0, 0, 1], 1)), 1000);
+        let (inflate, control) = (Some(Inflate::new(1 << 20)), Arc::new(Control::default()));
+        let mut reader = Reader::new(Pieces(vec![&input]), inflate, control, link);
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; room]);
+        loop {
+            match reader.read(&mut buffer).await.unwrap() {
+                0 => break,
+                read => bytes.extend_from_slice(buffer.get(..read).unwrap()),
+            }
+        }
+        assert!(bytes == plain, "room for {room}: {} of {} bytes", bytes.len(), plain.len());
+    }
+}
+
 /// A socket with empty frames without end.
 struct Endless;
 
