@@ -29,11 +29,13 @@ options() {
     config_file) echo -dict=dictionaries/config_file.dict ;;
     protocol_parse) echo -dict=dictionaries/protocol.dict ;;
     protocol_leaf) echo -dict=dictionaries/leaf.dict ;;
+    websocket_upgrade) echo -dict=dictionaries/upgrade.dict ;;
     protocol_headers) echo -dict=dictionaries/headers.dict ;;
     jetstream_config) echo -dict=dictionaries/jetstream.dict ;;
     replication_transform) echo -dict=dictionaries/transform.dict ;;
     jetstream_api) echo -dict=dictionaries/jetstream.dict -len_control=0 -max_len=1024 ;;
     backup_restore | plugin_events) echo -dict=dictionaries/headers.dict -len_control=0 -max_len=1024 ;;
+    websocket_frames) echo -len_control=0 -max_len=1024 ;;
     volume_recover) echo -len_control=0 -max_len=512 ;;
     stream_model) echo -len_control=0 -max_len=2048 ;;
   esac

@@ -1,4 +1,4 @@
-//! What the targets share: structured inputs, the model of a stream, a bound on memory, and futures that are never pending.
+//! What the targets share: structured inputs, models of a stream and of WebSocket frames, sockets in memory, a bound on memory, and futures that are never pending.
 //! Not here: what is looked for (`fuzz_targets`).
 
 pub mod archive;
@@ -6,6 +6,9 @@ pub mod jetstream_requests;
 pub mod jetstream_server;
 pub mod stream_model;
 pub mod stream_operations;
+pub mod websocket_input;
+pub mod websocket_model;
+pub mod wire;
 
 use peak_alloc::PeakAlloc;
 use std::{

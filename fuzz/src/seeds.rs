@@ -21,12 +21,13 @@ const INDEX_FRAME: usize = 28;
 const JOURNAL_BLOCK: usize = 4096;
 
 /// Targets whose input is a structure, and how long their inputs are, in bytes.
-const STRUCTURED: [(&str, usize); 5] = [
+const STRUCTURED: [(&str, usize); 6] = [
     ("volume_recover", 400),
     ("stream_model", 1500),
     ("plugin_events", 800),
     ("jetstream_api", 800),
     ("backup_restore", 800),
+    ("websocket_frames", 600),
 ];
 /// Random inputs of each.
 const RANDOM_INPUTS: u64 = 24;

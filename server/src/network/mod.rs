@@ -15,3 +15,5 @@ pub(crate) mod writer;
 pub use link::{Close, Counters, Kind, Link};
 pub use registry::{Registry, Totals};
 pub use transport::Transport;
+#[cfg(feature = "testing")]
+pub use websocket::testing as websocket_testing;

@@ -11,6 +11,8 @@ mod frames;
 mod head;
 mod mask;
 mod reader;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upgrade;
 mod writer;
 
@@ -27,7 +29,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use upgrade::Upgrade;
@@ -114,7 +116,7 @@ async fn hand_shake(
 }
 
 async fn upgrade(
-    socket: &mut TcpStream,
+    socket: &mut (impl AsyncRead + AsyncWrite + Unpin),
     options: &WebSocketOptions,
 ) -> io::Result<Result<Upgrade, Refusal>> {
     let head = head::read(socket).await?;
@@ -126,7 +128,10 @@ async fn upgrade(
 }
 
 /// Says why, and takes what still comes: a socket that is closed with bytes unread takes the answer back.
-async fn refuse(mut socket: TcpStream, refusal: &Refusal) -> io::Result<()> {
+async fn refuse(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    refusal: &Refusal,
+) -> io::Result<()> {
     socket.write_all(refusal.answer().as_bytes()).await?;
     socket.shutdown().await?;
     tokio::io::copy(&mut socket.take(REFUSED_BYTES_MAX), &mut tokio::io::sink()).await?;
@@ -139,13 +144,24 @@ async fn serve(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr, upgrade
     let transport = Transport::WebSocket { forwarded_for: upgrade.forwarded_for };
     let id = shared.registry.next_id();
     let link = Link::over(transport, id, peer, limits.pending_bytes_max);
-    let payload_bytes_max = limits.payload_bytes_max as u64;
+    let (reader, writer) = socket.into_split();
+    let (reader, writer) = frames(reader, writer, &upgrade, &link, limits.payload_bytes_max);
+    converse(shared, link, reader, writer).await;
+}
+
+/// Both sides of a connection, which speak to each other.
+fn frames<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    reader: R,
+    writer: W,
+    upgrade: &Upgrade,
+    link: &Arc<Link>,
+    payload_bytes_max: usize,
+) -> (Reader<R>, Writer<W>) {
+    let payload_bytes_max = payload_bytes_max as u64;
     let inflated_bytes_max = (payload_bytes_max * INFLATED_PAYLOADS_MAX).min(INFLATED_BYTES_MAX);
     let inflate = upgrade.is_compressed.then(|| Inflate::new(inflated_bytes_max));
     let control = Arc::new(Control::default());
-    let (reader, writer) = socket.into_split();
     let reader = Reader::new(reader, inflate, control.clone(), link.clone());
     let (is_browser, is_compressed) = (upgrade.is_browser, upgrade.is_compressed);
-    let writer = Writer::new(writer, is_browser, is_compressed, control, link.clone());
-    converse(shared, link, reader, writer).await;
+    (reader, Writer::new(writer, is_browser, is_compressed, control, link.clone()))
 }
