@@ -2,7 +2,7 @@
 //!
 //! Records are whole entries (`Put`), removals, and, at the start of each segment, everything there is.
 //! Invariants: a stream is acknowledged when its entry is durable; a log without an entry is never removed unless the
-//! catalogue says that its stream was.
+//! catalogue says that its stream was; a segment goes only before one that was read, or is durable, with all entries in it.
 //! Not here: the streams' own logs (`volume`).
 
 use crate::{
@@ -45,15 +45,19 @@ pub(crate) enum Change {
 struct Entries {
     streams: BTreeMap<u128, StoredConfig>,
     removed: BTreeSet<u128>,
-    /// Bytes of the last change that named all, and of the changes since.
+    /// The last change that named all, where one was read or written: a position in the segment that has it.
+    all_at: Option<Position>,
+    /// Its bytes, and those of the changes since.
     all_bytes: usize,
     since_bytes: usize,
 }
 
 impl Entries {
-    fn apply(&mut self, change: Change, bytes: usize) {
+    fn apply(&mut self, change: Change, at: Position, bytes: usize) {
         match &change {
-            Change::All { .. } => (self.all_bytes, self.since_bytes) = (bytes, 0),
+            Change::All { .. } => {
+                (self.all_at, self.all_bytes, self.since_bytes) = (Some(at), bytes, 0);
+            }
             Change::Put(_) | Change::Remove(_) => self.since_bytes += bytes,
         }
         match change {
@@ -221,22 +225,28 @@ impl Catalogue {
                 streams: entries.streams.values().cloned().collect(),
                 removed: entries.removed.iter().copied().collect(),
             };
-            let (_, bytes) = append(&state.log, &all, true)?;
-            state.entries.apply(all, bytes);
+            let (end, bytes) = append(&state.log, &all, true)?;
+            state.entries.apply(all, Position(end.0.saturating_sub(1)), bytes);
         }
         let (position, bytes) = append(&state.log, &change, false)?;
-        state.entries.apply(change, bytes);
+        state.entries.apply(change, position, bytes);
         let (sender, answer) = oneshot::channel();
         state.waiting.push_back((position, sender));
         Ok(Submitted { answer })
     }
 
-    /// Drops segments before the last one: it begins with everything there is.
-    fn drop_old_segments(&self) {
-        let log = self.state().log.clone();
+    /// Drops segments before the one that has everything there is. Where damage took that, the ones before it are all that
+    /// is left to say whose the logs are.
+    fn drop_old_segments(&self, committed: Position) {
+        let (log, all_at) = {
+            let state = self.state();
+            (state.log.clone(), state.entries.all_at)
+        };
+        let Some(all_at) = all_at.filter(|at| *at < committed) else { return };
         let segments = log.segments();
-        let Some(last) = segments.last().filter(|_| segments.len() > 1) else { return };
-        if let Err(error) = log.remove_segments_before(last.number) {
+        let has_all = segments.iter().rfind(|segment| segment.base_position <= all_at);
+        let Some(has_all) = has_all.filter(|_| segments.len() > 1) else { return };
+        if let Err(error) = log.remove_segments_before(has_all.number) {
             tracing::warn!(%error, "old segments of the catalogue stay");
         }
     }
@@ -251,7 +261,7 @@ impl CommitListener for Catalogue {
                 answers.extend(state.waiting.pop_front());
             }
         }
-        self.drop_old_segments();
+        self.drop_old_segments(through);
         for (_, answer) in answers {
             // Who asked may have gone.
             let _ = answer.send(None);
@@ -327,7 +337,7 @@ fn rebuild(event: Replay, entries: &mut Entries, damage: &mut Vec<DamagedBytes>)
 fn replay(frame: &FrameBody, entries: &mut Entries, damaged: &mut dyn FnMut(&str)) {
     for change in changes(frame) {
         match change {
-            Ok((change, bytes)) => entries.apply(change, bytes),
+            Ok((change, bytes)) => entries.apply(change, frame.base_position, bytes),
             Err(what) => damaged(what),
         }
     }

@@ -341,6 +341,8 @@ pub(crate) fn new_incarnation() -> Incarnation {
 }
 
 #[cfg(test)]
+mod volume_damage_test;
+#[cfg(test)]
 mod volume_test;
 #[cfg(test)]
 mod volume_threads_test;

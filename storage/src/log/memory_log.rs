@@ -171,7 +171,6 @@ impl Log for MemoryLog {
         let first = groups.by_sequence.first_key_value();
         let segment = first.map(|first| SegmentInfo {
             number: SegmentNumber(0),
-            #[cfg(test)]
             base_position: first.1.base_position,
             base_sequence: *first.0,
             last_time: groups.last_time,

@@ -109,7 +109,6 @@ pub(crate) struct NewFrame {
 pub(crate) struct SegmentInfo {
     pub(crate) number: SegmentNumber,
     /// Position of its first record.
-    #[cfg(test)]
     pub(crate) base_position: Position,
     /// `Group::base_sequence` of its first group.
     pub(crate) base_sequence: u64,

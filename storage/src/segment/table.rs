@@ -264,7 +264,6 @@ impl FrameTable {
             .iter()
             .map(|segment| SegmentInfo {
                 number: segment.file.id().number,
-                #[cfg(test)]
                 base_position: segment.base_position,
                 base_sequence: segment.base_sequence,
                 last_time: segment.last_time,

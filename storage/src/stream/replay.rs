@@ -36,6 +36,8 @@ pub(crate) struct Rebuild {
     lost: Lost,
     damage: Vec<String>,
     config: Option<StoredConfig>,
+    /// Damage came behind the last state: what tells more than messages may rest on segments that will go.
+    is_doubtful: bool,
 }
 
 impl Rebuild {
@@ -52,6 +54,7 @@ impl Rebuild {
             lost: Lost::default(),
             damage: Vec::new(),
             config: None,
+            is_doubtful: false,
         }
     }
 
@@ -62,6 +65,7 @@ impl Rebuild {
             Replay::Summary(bytes) => return self.summary(&bytes),
             Replay::Torn(_) => {}
             Replay::Damage { from_sequence, to_sequence, places } => {
+                self.is_doubtful = true;
                 self.lost.bytes += places.iter().map(|place| place.bytes).sum::<u64>();
                 self.damage.extend(places.iter().map(ToString::to_string));
                 let from = from_sequence.max(self.last_sequence + 1);
@@ -107,6 +111,11 @@ impl Rebuild {
         self.config.as_ref()
     }
 
+    /// Whether the log says by itself that it has this configuration, and goes on saying so when its first segments go.
+    pub(crate) fn is_noted(&self, stored: &StoredConfig) -> bool {
+        !self.is_doubtful && self.config.as_ref() == Some(stored)
+    }
+
     /// The stream, on its opened log.
     pub(crate) fn finish(
         self,
@@ -143,6 +152,7 @@ impl Rebuild {
                 Ok(record) => record,
                 Err(what) => {
                     let position = frame.base_position.0;
+                    self.is_doubtful = true;
                     self.damage.push(format!("records at position {position}: {what}"));
                     return;
                 }
@@ -165,6 +175,7 @@ impl Rebuild {
                     }
                     self.progress = state.progress.into_iter().collect();
                     self.config = Some(state.config);
+                    self.is_doubtful = false;
                 }
                 Record::Config(config) => self.config = Some(*config),
                 Record::Schedule(sequence, due) => self.contents.expiries.set_due(sequence, due),
@@ -194,6 +205,7 @@ impl Rebuild {
         self.last_id = summary.last_id.into();
         self.progress = summary.progress.into_iter().collect();
         self.config = Some(summary.config);
+        self.is_doubtful = false;
         Ok(())
     }
 
