@@ -82,6 +82,8 @@ pub(crate) struct Core {
     /// Makes what is stored, and what it was made of.
     pub(crate) combine: Option<Arc<dyn Combine>>,
     pub(crate) lasts: Lasts,
+    /// Damage may have taken the state that a segment began with: no segment goes before more than this is committed.
+    pub(crate) doubt_until: Option<Position>,
     /// Where the second segment begins: no segment can go before the first message is at or above it.
     pub(crate) next_segment: u64,
     pub(crate) trim_after: Timestamp,
@@ -135,6 +137,7 @@ impl Core {
             encoder: Encoder::default(),
             combine: None,
             lasts: Lasts::default(),
+            doubt_until: None,
             next_segment: 0,
             trim_after: Timestamp(i64::MIN),
             // After recovery nobody knows what was removed before.
@@ -180,7 +183,11 @@ impl Core {
         self.begin();
         self.encoder.state(&state);
         let time = self.last_time.unwrap_or(self.created);
-        self.append_group(time, true, true)
+        self.append_group(time, true, true)?;
+        if self.doubt_until.is_some() {
+            self.doubt_until = Some(self.assigned);
+        }
+        Ok(())
     }
 
     /// Makes the first record of a new log: the state that all begins with.
@@ -286,6 +293,19 @@ impl Core {
         }
     }
 
+    /// Where a new state was written behind damage, segments go when more than what is assigned now is committed.
+    pub(crate) fn doubt_ends(&mut self) {
+        if self.doubt_until.is_some_and(|until| until <= self.assigned) {
+            self.doubt_until = Some(self.assigned);
+        }
+    }
+
+    /// Whether damage may have taken the state that the segments before it left, and no other one is durable yet.
+    fn is_doubtful(&mut self) -> bool {
+        self.doubt_until = self.doubt_until.filter(|until| self.log.committed() <= *until);
+        self.doubt_until.is_some()
+    }
+
     /// The number of the first segment that has to stay, where segments before it can go.
     pub(crate) fn trim(&mut self, now: Timestamp) -> Option<SegmentNumber> {
         let first =
@@ -294,6 +314,9 @@ impl Core {
         // A clock that was set back does not make the pause longer.
         let left = self.trim_after.0.saturating_sub(now.0);
         if first < self.next_segment || (1..=pause).contains(&left) || self.is_in_memory() {
+            return None;
+        }
+        if self.is_doubtful() {
             return None;
         }
         let segments = self.log.segments();

@@ -172,19 +172,16 @@ impl Stream {
         self.core().begin_life(now)
     }
 
-    /// Writes into the log what it should know beyond its messages: configuration and progress. It has others, or damage may
-    /// have taken the state that a segment began with, and the segments before that one go.
-    pub(crate) fn note_state(&self) -> Result<()> {
+    /// Writes the configuration into the log, which has an older one or none.
+    pub(crate) fn note_config(&self) -> Result<()> {
         let mut core = self.core();
         let (stored, time) = (core.stored(), core.last_time.unwrap_or(core.created));
         core.roll()?;
         core.begin();
-        let Core { encoder, progress, .. } = &mut *core;
-        encoder.config(&stored);
-        for (key, value) in progress.iter() {
-            encoder.progress(key, value);
-        }
+        core.encoder.config(&stored);
         core.append_group(time, false, false)?;
+        // Opening alone lets no damaged segment go.
+        core.doubt_ends();
         core.queue(Effect::default(), None);
         Ok(())
     }

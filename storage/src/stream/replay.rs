@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error, Result, Timestamp,
     format::NUMBER_MAX,
-    log::{FrameBody, LogRef, Replay},
+    log::{FrameBody, LogRef, Position, Replay},
     stream::Lost,
 };
 use bytes::Bytes;
@@ -36,7 +36,7 @@ pub(crate) struct Rebuild {
     lost: Lost,
     damage: Vec<String>,
     config: Option<StoredConfig>,
-    /// Damage came behind the last state: what tells more than messages may rest on segments that will go.
+    /// Damage came behind the last state: what is known beyond the messages may rest on the segments before it.
     is_doubtful: bool,
 }
 
@@ -111,11 +111,6 @@ impl Rebuild {
         self.config.as_ref()
     }
 
-    /// Whether the log says by itself that it has this configuration, and goes on saying so when its first segments go.
-    pub(crate) fn is_noted(&self, stored: &StoredConfig) -> bool {
-        !self.is_doubtful && self.config.as_ref() == Some(stored)
-    }
-
     /// The stream, on its opened log.
     pub(crate) fn finish(
         self,
@@ -138,6 +133,7 @@ impl Rebuild {
         core.held_progress = self.progress.clone();
         core.progress = self.progress;
         core.lost = self.lost;
+        core.doubt_until = self.is_doubtful.then_some(Position(u64::MAX));
         let least = core.config.first_sequence.max(1);
         core.lost.sequences.retain_mut(|(first, last)| {
             *first = least.max(*first);

@@ -97,7 +97,7 @@ fn open_stream(
     let options = log_options(&config, environment.sync, environment.segment_bytes);
     let id = LogId(stored.incarnation().0);
     let opened = environment.store.open_log(id, options, &mut |event| rebuild.event(event));
-    let is_noted = rebuild.is_noted(stored);
+    let is_noted = rebuild.config() == Some(stored);
     let damage = rebuild.damage();
     report.damage.extend(damage.into_iter().map(|what| format!("{}: {what}", config.name)));
     let name = config.name.clone();
@@ -106,9 +106,9 @@ fn open_stream(
         let stream = Stream::new(environment, core);
         stream.begin(now)?;
         if !is_noted {
-            // A crash came between the catalogue and the log, or the log is damaged: should the catalogue be damaged, the log
+            // A crash came between the catalogue and the log, or damage took what the log knew: should the catalogue be damaged, the log
             // knows it too.
-            stream.note_state()?;
+            stream.note_config()?;
         }
         Ok(stream)
     });

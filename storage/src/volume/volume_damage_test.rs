@@ -3,7 +3,7 @@
 
 use super::volume_test::named;
 use crate::{
-    Volume,
+    Stream, Volume,
     disk::SimulatedDisk,
     log::{LogId, SegmentNumber},
     segment::{log_directory, segment_path},
@@ -51,6 +51,15 @@ fn with_two_segments(disk: &SimulatedDisk, clock: &TestClock) -> u128 {
     assert!(disk.content(&segment(0, 0)).is_none());
     disk.put(&segment(0, 0), &oldest);
     log
+}
+
+/// Appends until the stream's log has this segment, and once more.
+fn fill(disk: &SimulatedDisk, stream: &Stream, number: u64) {
+    let path = segment(stream.incarnation().0, number);
+    while disk.content(&path).is_none() {
+        now(stream.append(message("a", &[7; 900]))).unwrap();
+    }
+    now(stream.append(message("a", &[7; 900]))).unwrap();
 }
 
 fn goes_on(volume: &Volume) {
@@ -135,7 +144,7 @@ fn a_log_that_forgot_its_stream_is_told() {
     assert_eq!((stream.incarnation(), stream.state().messages), (incarnation, 2));
 }
 
-/// The state that a segment begins with is damaged, and the segments before it go: configuration and progress stay.
+/// The state that a segment begins with is damaged: the segments before it stay until a later segment begins with another.
 #[test]
 fn progress_outlives_a_damaged_state_and_the_segments_before_it() {
     let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
@@ -145,29 +154,30 @@ fn progress_outlives_a_damaged_state_and_the_segments_before_it() {
     let items = vec![Item::Append(message("a", b"x"))];
     let steps = vec![Step { items, progress: Some(("key".into(), b"value".to_vec())) }];
     now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
-    while disk.content(&segment(log, 1)).is_none() {
-        now(stream.append(message("a", &[7; 900]))).unwrap();
-    }
+    fill(&disk, &stream, 1);
     now(stream.append(message("a", b"stays"))).unwrap();
     let last = stream.state().last_sequence;
     drop(stream);
     volume.close().unwrap();
     drop(volume);
     damage_first_frame(&disk, log, 1);
-    let volume = open(&disk, &clock).unwrap();
-    let stream = volume.stream("s").unwrap();
-    assert_eq!(stream.progress("key").as_deref(), Some(&b"value"[..]));
-    clock.advance(300_000_000_000);
-    now(stream.purge(Purge { before: Some(last), ..Purge::default() })).unwrap();
-    clock.advance(300_000_000_000);
-    volume.tick();
-    drop(stream);
-    volume.close().unwrap();
-    drop(volume);
-    assert!(disk.content(&segment(log, 0)).is_none() && disk.content(&segment(log, 2)).is_none());
-    remove_catalogue(&disk);
-    let volume = open(&disk.restart(2), &clock).unwrap();
-    let stream = volume.stream("s").unwrap();
-    assert_eq!(stream.progress("key").as_deref(), Some(&b"value"[..]));
-    assert_eq!(stream.get(last).unwrap().payload, &b"stays"[..]);
+    let mut restarted = disk;
+    for (seed, is_filled) in [(2, false), (3, true), (4, false)] {
+        let _told = OnPanic(format!("seed {seed}"));
+        restarted = restarted.restart(seed);
+        let volume = open(&restarted, &clock).unwrap();
+        let stream = volume.stream("s").unwrap();
+        assert_eq!(stream.progress("key").as_deref(), Some(&b"value"[..]));
+        if is_filled {
+            fill(&restarted, &stream, 2);
+        }
+        let before = Some(if is_filled { last + 10 } else { last });
+        clock.advance(300_000_000_000);
+        now(stream.purge(Purge { before, ..Purge::default() })).unwrap();
+        clock.advance(300_000_000_000);
+        volume.tick();
+        drop(stream);
+        volume.close().unwrap();
+        assert_eq!(restarted.content(&segment(log, 0)).is_some(), seed == 2);
+    }
 }
