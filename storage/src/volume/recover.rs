@@ -106,8 +106,8 @@ fn open_stream(
         let stream = Stream::new(environment, core);
         stream.begin(now)?;
         if !is_noted {
-            // A crash came between the catalogue and the log, or damage took what the log knew: should the catalogue be damaged, the log
-            // knows it too.
+            // A crash came between the catalogue and the log, or damage took what the log knew: should the catalogue be
+            // damaged, the log knows it too.
             stream.note_config()?;
         }
         Ok(stream)
