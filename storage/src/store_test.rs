@@ -540,3 +540,19 @@ fn the_last_handle_may_be_dropped_on_the_commit_thread() {
     };
     assert!(!report.unclean, "it was closed by another thread");
 }
+
+#[test]
+fn a_stray_name_in_the_journal_makes_no_files() {
+    for name in ["9999.jnl", "4294967295.jnl", "+1.jnl", "1.jnl"] {
+        let (killed, _) = killed_after_rounds(3);
+        let journal = killed.path().join("journal");
+        std::fs::write(journal.join(name), b"no journal file").unwrap();
+        let before = std::fs::read_dir(&journal).unwrap().count();
+        let (store, report) = open(killed.path(), DiskMethod::Posix);
+        assert!(std::fs::read_dir(&journal).unwrap().count() <= before, "{name}");
+        assert!(report.damage.len() <= 1, "{name}: {report:?}");
+        let (_, frames, damage) = replayed(&store, LogId(9), log_options());
+        assert!(damage.is_empty(), "{name}: {damage:?}");
+        check_frames(&frames, 3);
+    }
+}

@@ -102,22 +102,33 @@ pub(super) fn find_rounds(files: &[OldFile], seed: u32) -> Result<Vec<FoundRound
 /// Names files that are missing or not whole: they get their names when they are.
 pub(super) fn broken_files(files: &[OldFile]) -> Result<Vec<DamagedBytes>> {
     let mut damage = Vec::new();
-    let end = files.iter().map(|file| file.number.saturating_add(1)).max().unwrap_or(0);
-    for number in 0..end.max(FILES_MIN) {
-        let path = journal_path(number);
-        let Some(file) = files.iter().find(|file| file.number == number) else {
-            damage.push(DamagedBytes::file(&path, "the file is missing"));
-            continue;
-        };
-        let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
-        file.read(&mut block, 0)?;
-        let what = match JournalFileHeader::decode(&block) {
-            Ok(header) if header.number != number => "it is another file",
-            Ok(header) if header.file_bytes != file.bytes => "it has another length",
-            Ok(_) => continue,
-            Err(what) => what,
-        };
-        damage.push(DamagedBytes::new(&path, 0, JOURNAL_FILE_BLOCK_BYTES, what));
+    // A file that is not whole says how far the numbers go only where that is near: a stray name may be any number.
+    let near = files.len() as u32 + FILES_MIN;
+    let mut end = FILES_MIN;
+    for file in files {
+        let what = what_is_broken(file)?;
+        if what.is_none() || file.number < near {
+            end = end.max(file.number.saturating_add(1));
+        }
+        if let Some(what) = what {
+            let path = journal_path(file.number);
+            damage.push(DamagedBytes::new(&path, 0, JOURNAL_FILE_BLOCK_BYTES, what));
+        }
+    }
+    for number in (0..end).filter(|number| files.iter().all(|file| file.number != *number)) {
+        damage.push(DamagedBytes::file(&journal_path(number), "the file is missing"));
     }
     Ok(damage)
+}
+
+/// Why a file is not the one that its name says.
+fn what_is_broken(file: &OldFile) -> Result<Option<&'static str>> {
+    let mut block = vec![0; JOURNAL_FILE_BLOCK_BYTES as usize];
+    file.read(&mut block, 0)?;
+    Ok(match JournalFileHeader::decode(&block) {
+        Ok(header) if header.number != file.number => Some("it is another file"),
+        Ok(header) if header.file_bytes != file.bytes => Some("it has another length"),
+        Ok(_) => None,
+        Err(what) => Some(what),
+    })
 }

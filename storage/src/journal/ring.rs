@@ -68,7 +68,11 @@ pub(crate) fn journal_files(disk: &dyn Disk) -> Result<Vec<u32>> {
     let names = disk
         .list(Path::new(JOURNAL_DIRECTORY))
         .map_err(|error| Error::io(format!("list {JOURNAL_DIRECTORY}"), error))?;
-    let number = |name: &String| name.strip_suffix(".jnl")?.parse::<u32>().ok();
+    let number = |name: &String| {
+        let number = name.strip_suffix(".jnl")?.parse::<u32>().ok()?;
+        // Another spelling of the number is no file of the journal.
+        (journal_path(number).file_name()? == name.as_str()).then_some(number)
+    };
     Ok(names.iter().filter_map(number).collect())
 }
 
@@ -220,25 +224,29 @@ impl Ring {
             ..SpaceState::default()
         };
         remove_unfinished(disk.as_ref())?;
-        let numbers = journal_files(disk.as_ref())?;
-        let end = numbers.iter().max().map_or(0, |last| last.saturating_add(1));
+        let mut whole = Vec::new();
+        for number in journal_files(disk.as_ref())? {
+            match Self::reusable(disk, number, options.volume)? {
+                Some(header) => whole.push(header),
+                None => {
+                    // Damaged: everything in it is replayed or reported by now.
+                    let path = journal_path(number);
+                    disk.remove_file(&path)
+                        .map_err(|error| Error::io(format!("remove {}", path.display()), error))?;
+                }
+            }
+        }
+        // Only whole files say how far the numbers go: a stray name may be any number, and all below it would be made.
+        let end = whole.iter().map(|header| header.number.saturating_add(1)).max().unwrap_or(0);
         state.next_number = end.max(FILES_MIN);
         for number in 0..state.next_number {
-            if numbers.contains(&number) {
-                if let Some(header) = Self::reusable(disk, number, options.volume)? {
-                    state.bytes += header.file_bytes;
-                    state.free.push_back(open_file(disk, number, header.file_bytes)?);
-                    continue;
-                }
-                // Damaged: everything in it is replayed or reported by now.
-                let path = journal_path(number);
-                disk.remove_file(&path)
-                    .map_err(|error| Error::io(format!("remove {}", path.display()), error))?;
-            }
             let (volume, file_bytes) = (state.volume, state.file_bytes);
-            let header = JournalFileHeader { number, volume, file_bytes };
-            state.free.push_back(make_file(disk, &header)?);
-            state.bytes += file_bytes;
+            let file = match whole.iter().find(|header| header.number == number) {
+                Some(header) => open_file(disk, number, header.file_bytes)?,
+                None => make_file(disk, &JournalFileHeader { number, volume, file_bytes })?,
+            };
+            state.bytes += file.bytes;
+            state.free.push_back(file);
         }
         let Some(current) = state.free.pop_front() else { return Err(Error::NoSpace) };
         let place = JournalPlace {
