@@ -18,7 +18,7 @@ mod open_test;
 pub(crate) use file_log::FileLog;
 pub(crate) use memory_budget::MemoryBudget;
 pub(crate) use memory_log::MemoryLog;
-pub(crate) use open::Opening;
+pub(crate) use open::{Opening, RECORDS_BEFORE_MISSING};
 pub(crate) use waiter::Waiter;
 pub(crate) use write::{ClosedFrame, Taken, Written, WrittenFrame};
 

@@ -24,6 +24,8 @@ use crate::{
 };
 use std::{ops::Range, sync::Arc};
 
+/// What is said of a segment that begins after the end of the one before: the damage is not in it.
+pub(crate) const RECORDS_BEFORE_MISSING: &str = "records before this segment are missing";
 /// So many missing segments in a row are named at most.
 const MISSING_NAMED_MAX: usize = 1000;
 
@@ -190,7 +192,7 @@ impl<'a> Opening<'a> {
         let (position, sequence) = match header {
             Ok(header) => {
                 if !first && header.base_position > self.expected {
-                    self.report.damage("records before this segment are missing", file, 0, 0);
+                    self.report.damage(RECORDS_BEFORE_MISSING, file, 0, 0);
                 }
                 (header.base_position, header.base_sequence)
             }

@@ -11,9 +11,9 @@ use super::{
     volume::is_index,
 };
 use crate::{
-    Error, Result, Timestamp,
+    DamagedBytes, Error, Result, Timestamp,
     catalogue::CATALOGUE_LOG,
-    log::{FoundFrame, FrameBody, LogId, Replay, SegmentNumber},
+    log::{FoundFrame, FrameBody, LogId, RECORDS_BEFORE_MISSING, Replay, SegmentNumber},
     segment::{index_path, segment_path},
     stream::{
         record::{Ranges, Record, Records},
@@ -232,7 +232,9 @@ impl LogWalk<'_> {
         let first = index.frames.first().map_or(0, |frame| frame.base_sequence);
         let path = segment_path(index.id);
         for finding in self.findings.iter_mut().filter(|finding| !finding.lost.is_empty()) {
-            if finding.places.first().is_some_and(|place| place.path == path) {
+            let begins_here =
+                |place: &DamagedBytes| place.path == path && place.what != RECORDS_BEFORE_MISSING;
+            if finding.places.first().is_some_and(begins_here) {
                 // It begins in this segment: nothing that was before is lost with it.
                 take_out(&mut finding.lost, (0, first.saturating_sub(1)));
             }

@@ -330,3 +330,31 @@ fn with_indexes_the_list_of_what_is_lost_is_exact() {
         }
     }
 }
+
+#[test]
+fn an_older_copy_of_a_segment_loses_nothing_without_a_word() {
+    let seed = first_seed() + 90;
+    let rest = indexed(rest(seed, End::Closed));
+    let mut older = 0;
+    for (label, file) in &rest.files {
+        let has_index = rest.now.contains_key(&file.with_extension("idx"));
+        if !label.ends_with(".seg") || !has_index {
+            continue;
+        }
+        // As it was when it had fewer frames: nothing in it is damaged.
+        let bytes = &rest.now[file];
+        let mut at = 64;
+        while let Some(header) = bytes.get(at..at + 64) {
+            if at > 64 {
+                let damage = Damage::Cut { file: file.clone(), at };
+                let _told = OnPanic(damage.label(&rest));
+                let disk = rest.copy();
+                damage.make(&rest, &disk);
+                check_salvage(&rest, &disk, Allowed::default(), false);
+                older += 1;
+            }
+            at += 64 + u32::from_le_bytes(header[4..8].try_into().unwrap()) as usize;
+        }
+    }
+    assert!(older > 20, "{older}");
+}
