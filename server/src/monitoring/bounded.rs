@@ -1,34 +1,36 @@
-//! The sockets of monitoring, bounded: at most so many at one time, and none that says nothing for long.
+//! The sockets of monitoring, bounded: at most so many at one time, and none that waits for long.
+//! Invariant: who holds sockets keeps nobody out; at the bound the oldest one goes for the newest.
 //! Not here: HTTP.
 
 use axum::serve::Listener;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-/// Connections at one time; more of them wait to be accepted.
+/// Connections at one time.
 const CONNECTIONS_MAX: usize = 256;
 
 /// A listener with bounds.
 #[derive(Debug)]
 pub(super) struct Bounded {
     listener: TcpListener,
-    permits: Arc<Semaphore>,
-    silence_max: Duration,
+    wait_max: Duration,
+    /// The connections there are, oldest first; one that has ended is cancelled.
+    open: VecDeque<CancellationToken>,
 }
 
 impl Bounded {
-    /// `silence_max` is how long a connection may send nothing.
-    pub(super) fn new(listener: TcpListener, silence_max: Duration) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)), silence_max }
+    /// `wait_max` is how long a whole request may take to come, and how long nothing of an answer may be taken.
+    pub(super) fn new(listener: TcpListener, wait_max: Duration) -> Self {
+        Self { listener, wait_max, open: VecDeque::new() }
     }
 }
 
@@ -37,11 +39,23 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Guarded, SocketAddr) {
-        // The semaphore is never closed, so there is a permit as soon as a connection ends.
-        let permit = self.permits.clone().acquire_owned().await.ok();
         let (socket, peer) = Listener::accept(&mut self.listener).await;
-        let silence = Box::pin(tokio::time::sleep(self.silence_max));
-        (Guarded { socket, silence, silence_max: self.silence_max, _permit: permit }, peer)
+        self.open.retain(|open| !open.is_cancelled());
+        if self.open.len() >= CONNECTIONS_MAX
+            && let Some(oldest) = self.open.pop_front()
+        {
+            oldest.cancel();
+        }
+        let token = CancellationToken::new();
+        self.open.push_back(token.clone());
+        let guarded = Guarded {
+            socket,
+            wait: Box::pin(tokio::time::sleep(self.wait_max)),
+            wait_max: self.wait_max,
+            given_up: Box::pin(token.clone().cancelled_owned()),
+            _ended: token.drop_guard(),
+        };
+        (guarded, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -49,13 +63,26 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that fails when it is silent for too long.
+/// A connection that fails when it waits for too long, or is given up for another one.
 #[derive(Debug)]
 pub(super) struct Guarded {
     socket: TcpStream,
-    silence: Pin<Box<Sleep>>,
-    silence_max: Duration,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Begins anew with whatever is written: bytes that come one by one are no request yet.
+    wait: Pin<Box<Sleep>>,
+    wait_max: Duration,
+    given_up: Pin<Box<WaitForCancellationFutureOwned>>,
+    _ended: DropGuard,
+}
+
+impl Guarded {
+    /// Ready where it must not wait any longer.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        if self.given_up.as_mut().poll(context).is_ready() {
+            return Poll::Ready(io::ErrorKind::ConnectionAborted.into());
+        }
+        ready!(self.wait.as_mut().poll(context));
+        Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
 }
 
 impl AsyncRead for Guarded {
@@ -64,13 +91,10 @@ impl AsyncRead for Guarded {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Poll::Ready(result) = Pin::new(&mut self.socket).poll_read(context, buffer) {
-            let next = Instant::now() + self.silence_max;
-            self.silence.as_mut().reset(next);
-            return Poll::Ready(result);
+        if let Poll::Ready(error) = self.poll_over(context) {
+            return Poll::Ready(Err(error));
         }
-        ready!(self.silence.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Pin::new(&mut self.socket).poll_read(context, buffer)
     }
 }
 
@@ -80,7 +104,12 @@ impl AsyncWrite for Guarded {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        if let Poll::Ready(result) = Pin::new(&mut self.socket).poll_write(context, bytes) {
+            let next = Instant::now() + self.wait_max;
+            self.wait.as_mut().reset(next);
+            return Poll::Ready(result);
+        }
+        self.poll_over(context).map(Err)
     }
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_flush(context)
@@ -94,24 +123,65 @@ impl AsyncWrite for Guarded {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    #[tokio::test]
-    async fn silence_and_numbers() {
+    const SHORT: Duration = Duration::from_millis(20);
+    const LONG: Duration = Duration::from_secs(3600);
+
+    async fn bounded(wait_max: Duration) -> (Bounded, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut bounded = Bounded::new(listener, Duration::from_millis(20));
-        let (mut clients, mut served) = (Vec::new(), Vec::new());
-        for _ in 0..CONNECTIONS_MAX {
+        (Bounded::new(listener, wait_max), address)
+    }
+
+    #[tokio::test]
+    async fn the_oldest_goes_for_the_newest() {
+        let (mut bounded, address) = bounded(LONG).await;
+        let (mut clients, mut served) = (Vec::new(), VecDeque::new());
+        for _ in 0..=CONNECTIONS_MAX {
             clients.push(TcpStream::connect(address).await.unwrap());
-            served.push(bounded.accept().await.0);
+            served.push_back(bounded.accept().await.0);
         }
-        assert_eq!(bounded.permits.available_permits(), 0);
-        let mut silent = served.pop().unwrap();
-        let error = silent.read_u8().await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        drop(silent);
+        let error = served.pop_front().unwrap().read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        // One that has ended makes room, and no other goes.
+        drop(served.pop_back());
         clients.push(TcpStream::connect(address).await.unwrap());
-        bounded.accept().await;
+        served.push_back(bounded.accept().await.0);
+        clients.get_mut(1).unwrap().write_u8(7).await.unwrap();
+        assert_eq!(served.front_mut().unwrap().read_u8().await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn requests_that_do_not_come_to_an_end() {
+        let (mut bounded, address) = bounded(SHORT).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut served = bounded.accept().await.0;
+        let drip = tokio::spawn(async move {
+            while client.write_u8(b'x').await.is_ok() {
+                tokio::time::sleep(SHORT / 20).await;
+            }
+        });
+        let error = loop {
+            if let Err(error) = served.read_u8().await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(served);
+        drip.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn answers_that_nobody_takes() {
+        let (mut bounded, address) = bounded(SHORT).await;
+        let _client = TcpStream::connect(address).await.unwrap();
+        let mut served = bounded.accept().await.0;
+        let error = loop {
+            if let Err(error) = served.write_all(&[0; 100_000]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -90,10 +90,11 @@ fn rows(shared: &Shared, state: &str) -> Result<Vec<Row>, QueryError> {
     }
 }
 
+/// Each key is read once: it may change while rows are compared, and sorting needs an order.
 fn sort(rows: &mut [Row], order: &str) -> Result<(), QueryError> {
     rows.sort_by_key(|row| row.link.id);
     let by = |rows: &mut [Row], key: &dyn Fn(&Row) -> u64| {
-        rows.sort_by_key(|row| Reverse(key(row)));
+        rows.sort_by_cached_key(|row| Reverse(key(row)));
     };
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     match order.to_ascii_lowercase().as_str() {
@@ -113,7 +114,9 @@ fn sort(rows: &mut [Row], order: &str) -> Result<(), QueryError> {
         "idle" => by(rows, &|row| nanoseconds(last_activity(row).elapsed().unwrap_or_default())),
         "uptime" => by(rows, &|row| nanoseconds(uptime(row))),
         "stop" => rows.sort_by_key(|row| row.stopped),
-        "reason" => rows.sort_by_key(|row| row.link.reason().map(|reason| reason.to_string())),
+        "reason" => {
+            rows.sort_by_cached_key(|row| row.link.reason().map(|reason| reason.to_string()));
+        }
         _ => return Err(QueryError::Sort(order.to_owned())),
     }
     Ok(())
@@ -194,4 +197,40 @@ fn connection(row: &Row, detail: Detail, with_user: bool) -> Value {
         }
     }
     Value::Object(fields)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// Sorting by what changes meanwhile neither fails nor loses a row.
+    #[test]
+    fn rows_that_change_are_sorted() {
+        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut rows: Vec<Row> =
+            (0..1000).map(|id| Row { link: Link::new(id, peer, 1000), stopped: None }).collect();
+        let links: Vec<Arc<Link>> = rows.iter().map(|row| row.link.clone()).collect();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    for link in &links {
+                        link.counters.in_messages.store(rand::random(), Ordering::Relaxed);
+                    }
+                }
+            });
+            let sorted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                for _ in 0..200 {
+                    sort(&mut rows, "msgs_from").unwrap();
+                }
+            }));
+            is_over.store(true, Ordering::Relaxed);
+            assert!(sorted.is_ok(), "sorting failed");
+        });
+        let mut ids: Vec<u64> = rows.iter().map(|row| row.link.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..1000).collect::<Vec<_>>());
+    }
 }

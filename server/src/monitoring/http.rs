@@ -19,8 +19,8 @@ use std::time::Duration;
 
 type Parameters = extract::Query<BTreeMap<String, String>>;
 
-/// How long a connection may send nothing.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long a request may take to come, and a connection may say nothing between two.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Pages, as the index lists them.
 const PAGES: [(&str, &str); 10] = [
@@ -58,7 +58,7 @@ pub(crate) async fn start(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, St
         .with_state(shared.clone());
     let stopping = shared.stopping.clone();
     tokio::spawn(async move {
-        let server = axum::serve(Bounded::new(listener, SILENCE_MAX), router);
+        let server = axum::serve(Bounded::new(listener, WAIT_MAX), router);
         let stop = async move { stopping.cancelled().await };
         if let Err(error) = server.with_graceful_shutdown(stop).await {
             tracing::error!(%error, "http monitor ended");

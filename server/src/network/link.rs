@@ -36,6 +36,8 @@ pub enum Close {
     Shutdown,
     /// An operator closed it.
     Kicked,
+    /// What it asked for met a fault of the server.
+    Fault,
 }
 
 impl std::fmt::Display for Close {
@@ -48,6 +50,7 @@ impl std::fmt::Display for Close {
             Self::SlowWrite => f.write_str("Slow Consumer (Write Deadline)"),
             Self::Shutdown => f.write_str("Server Shutdown"),
             Self::Kicked => f.write_str("Kicked"),
+            Self::Fault => f.write_str("Internal Error"),
         }
     }
 }

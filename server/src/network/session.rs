@@ -94,14 +94,11 @@ impl Session {
         }
     }
 
-    /// Reads until the connection ends, then takes back its subscriptions.
-    pub(super) async fn run(mut self, mut socket: impl AsyncRead + Unpin) {
+    /// Reads until the connection ends.
+    pub(super) async fn run(mut self, mut socket: impl AsyncRead + Unpin) -> Close {
         let reason = self.read_all(&mut socket).await;
         self.wakeups.flush();
-        self.link.close(reason);
-        for subscription in self.link.drain_subscriptions() {
-            self.account.remove(&subscription);
-        }
+        reason
     }
 
     async fn read_all(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> Close {
@@ -209,8 +206,7 @@ impl Session {
             tracing::warn!(client = self.link.id, user, "wrong credentials");
             return Err(ProtocolError::Authorization);
         };
-        self.link.set_account(&account);
-        self.account = account;
+        self.enter(account);
         self.is_logged_in = true;
         self.origin = origin(&self.link, &self.options);
         if is_first {
@@ -218,6 +214,19 @@ impl Session {
         }
         self.accept();
         Ok(())
+    }
+
+    /// Enters an account, with what was subscribed to in another one before.
+    fn enter(&mut self, account: Arc<Account>) {
+        if !Arc::ptr_eq(&self.account, &account) {
+            for subscription in self.link.subscriptions() {
+                self.account.remove(&subscription);
+                account.add(subscription);
+            }
+            self.cache = MatchCache::default();
+        }
+        self.link.set_account(&account);
+        self.account = account;
     }
 
     fn subscribe(&mut self, subject_bytes: &[u8], queue: &[u8], sid: &[u8]) {

@@ -71,7 +71,7 @@ fn status(reason: Close) -> u16 {
         Close::Client => NORMAL,
         Close::Framing | Close::Shutdown | Close::Violation(ProtocolError::Stale) => GOING_AWAY,
         Close::SlowPending | Close::SlowWrite => POLICY,
-        Close::Kicked => INTERNAL,
+        Close::Kicked | Close::Fault => INTERNAL,
         Close::Violation(error) => match error {
             ProtocolError::Authorization
             | ProtocolError::AuthenticationTimeout
