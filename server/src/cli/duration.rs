@@ -49,16 +49,20 @@ pub(super) fn parse_limit(text: &str) -> Result<i64, String> {
 
 /// A duration in nanoseconds, as exact as it is short.
 pub(super) fn text(nanoseconds: i64) -> String {
-    let seconds = nanoseconds / 1_000_000_000;
+    // What is rounded up to the next unit is written in that one.
+    let seconds = match nanoseconds {
+        59_995_000_000..60_000_000_000 => 60,
+        _ => nanoseconds / 1_000_000_000,
+    };
     let (minutes, hours) = (seconds / 60 % 60, seconds / 3_600 % 24);
     let (days, years) = (seconds / 86_400 % 365, seconds / (365 * 86_400));
     let seconds = seconds % 60;
     let rounded = |unit: i64| (nanoseconds + unit / 2) / unit;
     match nanoseconds {
         ..500 => "0s".to_owned(),
-        500..1_000_000 => format!("{}µs", rounded(1_000)),
-        1_000_000..1_000_000_000 => format!("{}ms", rounded(1_000_000)),
-        1_000_000_000..60_000_000_000 => format!("{:.2}s", nanoseconds as f64 / 1e9),
+        500..999_500 => format!("{}µs", rounded(1_000)),
+        999_500..999_500_000 => format!("{}ms", rounded(1_000_000)),
+        999_500_000..59_995_000_000 => format!("{:.2}s", nanoseconds as f64 / 1e9),
         _ if years > 0 => format!("{years}y{days}d{hours}h{minutes}m{seconds}s"),
         _ if days > 0 => format!("{days}d{hours}h{minutes}m{seconds}s"),
         _ if hours > 0 => format!("{hours}h{minutes}m{seconds}s"),
@@ -125,7 +129,14 @@ mod tests {
         for (nanoseconds, expected) in [
             (0, "0s"),
             (273_000, "273µs"),
+            (999_499, "999µs"),
+            (999_500, "1ms"),
             (535_400_000, "535ms"),
+            (999_499_999, "999ms"),
+            (999_500_000, "1.00s"),
+            (59_994_999_999, "59.99s"),
+            (59_995_000_000, "1m0s"),
+            (60_000_000_000, "1m0s"),
             (14_480_000_000, "14.48s"),
             (9_826_000_000, "9.83s"),
             (120_000_000_000, "2m0s"),
