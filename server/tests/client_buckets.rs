@@ -7,7 +7,9 @@
 mod commands;
 
 use commands::{Server, against_both};
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 fn words(line: &str) -> Vec<&str> {
@@ -86,9 +88,13 @@ fn files_come_back_as_they_were() {
         run("object put O empty");
         assert!(run("object get O a/b").contains("Wrote b (700001 bytes)"));
         assert!(std::fs::read(path("b")).unwrap() == bytes);
+        let mode = |name: &str| std::fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode("b"), mode("in"));
+        std::fs::set_permissions(path("b"), Permissions::from_mode(0o640)).unwrap();
         assert!(refuse("object get O a/b").contains("is there already"));
         run("object get O empty --output b --force");
         assert_eq!(std::fs::read(path("b")).unwrap(), b"");
+        assert_eq!(mode("b"), 0o640);
         assert_eq!(run("object ls O --names"), "a/b\nempty\n");
         assert!(run("object ls O").contains("684 KiB"));
         assert!(run("object info O a/b").contains("Size: 684 KiB"));

@@ -11,12 +11,16 @@ use crate::cli::screen;
 use async_nats::jetstream::object_store::ObjectMetadata;
 use bytes::BytesMut;
 use clap::Args;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 128 * 1024;
+/// What anybody may do with a new file, unless the user's mask says otherwise: others than a temporary one are not secret.
+const NEW_FILE_MODE: u32 = 0o666;
 
 /// What to put.
 #[derive(Debug, Args)]
@@ -73,7 +77,9 @@ pub(super) async fn get(connection: &Connection, flags: &GetFlags) -> Result<()>
     let store = open(connection, &flags.bucket).await?;
     let mut object = store.get(name).await.map_err(failed("get", name))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let part = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    let part = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(NEW_FILE_MODE))
+        .tempfile_in(folder.unwrap_or(Path::new(".")));
     let part = part.map_err(ClientError::file(&path))?;
     let mut file = File::from_std(part.reopen().map_err(ClientError::file(&path))?);
     let mut bytes = 0;
@@ -92,6 +98,9 @@ pub(super) async fn get(connection: &Connection, flags: &GetFlags) -> Result<()>
     let size = object.info().size;
     if bytes != size {
         return Err(ClientError::Ended(format!("object {name} has {bytes} of {size} bytes")));
+    }
+    if let Ok(old) = std::fs::metadata(&path) {
+        file.set_permissions(old.permissions()).await.map_err(ClientError::file(&path))?;
     }
     file.sync_all().await.map_err(ClientError::file(&path))?;
     part.persist(&path).map_err(|error| ClientError::file(&path)(error.error))?;
