@@ -178,6 +178,10 @@ fn mistakes() {
             (&["s", "rm", "A", "-f"], "could not remove Stream: stream not found (10059)"),
             (&["req", "nobody", "x"], "No responders are available"),
             (&["pub", "a", "{{Foo}}"], "{{Foo}} is unknown"),
+            (&["pub", "a..b", "x"], "\"a..b\" is no subject to send to"),
+            (&["pub", "a.*", "x"], "\"a.*\" is no subject to send to"),
+            (&["pub", "a.{{Count}}.>", "x"], "\"a.1.>\" is no subject to send to"),
+            (&["req", "", "x"], "\"\" is no subject to send to"),
             (&["pub", "a", "b", "-H", "c"], "a header is written as 'Name: value'"),
             (&["nothing"], "unrecognized subcommand 'nothing'"),
         ] {

@@ -5,7 +5,7 @@ use super::duration;
 use super::error::{ClientError, Result};
 use super::screen;
 use super::template::Template;
-use async_nats::{HeaderMap, HeaderName, HeaderValue, Message};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Message, Subject};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -77,9 +77,15 @@ impl MessageFlags {
 }
 
 impl Messages {
-    /// The subject of one message; they are counted from 1.
-    pub(super) fn subject(&self, count: u64) -> String {
-        self.subject.fill(count)
+    /// The subject of one message; they are counted from 1. One that nobody could receive it by is refused: servers
+    /// say nothing of it.
+    pub(super) fn subject(&self, count: u64) -> Result<String> {
+        let subject = self.subject.fill(count);
+        let has_wildcard = subject.split('.').any(|token| token == "*" || token == ">");
+        match !has_wildcard && Subject::from(subject.as_str()).is_valid() {
+            true => Ok(subject),
+            false => Err(ClientError::Usage(format!("{subject:?} is no subject to send to"))),
+        }
     }
 
     /// The body of one message.

@@ -12,7 +12,7 @@ pub(super) async fn run(connection: &Connection, flags: &MessageFlags) -> Result
     let bar = flags.bar();
     let failed = |error: String| ClientError::unanswered("publish", error);
     for count in 1..=flags.count {
-        let (subject, body) = (messages.subject(count), messages.body(count));
+        let (subject, body) = (messages.subject(count)?, messages.body(count));
         let bytes = body.len();
         let client = &connection.client;
         let sent = match &messages.headers {

@@ -15,7 +15,7 @@ pub(super) async fn run(connection: &Connection, flags: &MessageFlags) -> Result
     let bar = flags.bar();
     let mut unanswered = 0;
     for count in 1..=flags.count {
-        let subject = messages.subject(count);
+        let subject = messages.subject(count)?;
         let mut request =
             Request::new().payload(messages.body(count).into()).timeout(Some(connection.timeout));
         if let Some(headers) = &messages.headers {
