@@ -207,6 +207,23 @@ fn passwords() {
         assert!(said.contains("authorization violation") && !said.contains("other"), "{said}");
         let good = ["s", "ls", "--user", "me", "--password", "secret"];
         assert_eq!(server.run(&good), "No Streams defined\n");
+        let with = |login: &str| server.url.replace("//", &format!("//{login}@"));
+        let url = with("me:s%65cret");
+        assert_eq!(server.run(&["s", "ls", "-s", &url]), "No Streams defined\n");
+        let mut command = server.command(&["s", "ls"]);
+        assert!(command.env("NATS_URL", &url).status().unwrap().success());
+        let bench = ["bench", "publish", "--count", "1", "-s", &url];
+        server.run(&bench);
+        let said = server.fail(&["s", "ls", "-s", &with("me:0ther")]);
+        assert!(said.contains("authorization violation") && !said.contains("0ther"), "{said}");
+        // The flags come first.
+        server.run(&[&good[..], &["-s", &with("me:0ther")]].concat());
+        let two = format!("{url},{}", with("you:s"));
+        assert!(server.fail(&["s", "ls", "-s", &two]).contains("must name the same user"));
+        for words in [&["s", "ls", "-s", &url][..], &bench] {
+            let said = server.fail(&[words, &["--password", "secret"]].concat());
+            assert!(said.contains("of no use without --user"), "{said}");
+        }
     });
 }
 

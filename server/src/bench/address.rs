@@ -2,6 +2,7 @@
 //! Not here: TLS, which the load generator does not speak.
 
 use super::error::{BenchError, Result};
+use percent_encoding::percent_decode_str;
 
 /// The port of servers that name none.
 const DEFAULT_PORT: u16 = 4222;
@@ -47,11 +48,15 @@ impl Address {
         let host_port =
             if has_port { host_port.to_owned() } else { format!("{host_port}:{DEFAULT_PORT}") };
         let (user, password) = match credentials.map(|text| text.split_once(':')) {
-            Some(Some((user, password))) => (Some(user.to_owned()), Some(password.to_owned())),
-            Some(None) => (credentials.map(str::to_owned), None),
+            Some(Some((user, password))) => (Some(user), Some(password)),
+            Some(None) => (credentials, None),
             None => (None, None),
         };
-        Ok(Self { host_port, user, password })
+        Ok(Self {
+            host_port,
+            user: user.map(decode).transpose()?,
+            password: password.map(decode).transpose()?,
+        })
     }
 
     /// The same server, as somebody else where a user is given.
@@ -65,6 +70,14 @@ impl Address {
     }
 }
 
+/// Letters that have a meaning in addresses are written there as `%40`.
+fn decode(text: &str) -> Result<String> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    let decoded =
+        decoded.map_err(|error| BenchError::Invalid(format!("server address: {error}")))?;
+    Ok(decoded.into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +89,8 @@ mod tests {
             ("localhost", Some(("localhost:4222", None, None))),
             ("nats://a:b@h/", Some(("h:4222", Some("a"), Some("b")))),
             ("nats://token@h:1", Some(("h:1", Some("token"), None))),
+            ("nats://a%20a:p%40%3A%2F%25@h", Some(("h:4222", Some("a a"), Some("p@:/%")))),
+            ("nats://%ff@h", None),
             ("[::1]:5", Some(("[::1]:5", None, None))),
             ("[::1]", Some(("[::1]:4222", None, None))),
             ("tls://h", None),

@@ -2,6 +2,7 @@
 //! It has the timeout that every request goes by.
 //! Not here: what is asked over it (`api`, `request`, `publish`, `subscribe`).
 
+use super::credentials::Credentials;
 use super::duration;
 use super::error::{ClientError, Result};
 use crate::bench::Login;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionFlags {
-    /// Servers, separated by commas
+    /// Servers, separated by commas, with or without user and password
     #[arg(
         long,
         short,
@@ -52,12 +53,10 @@ pub(super) struct Connection {
 
 impl ConnectionFlags {
     /// The same for the load generator, which has a client of its own.
-    pub(super) fn login(&self) -> Login<'_> {
-        Login {
-            server: &self.server,
-            user: self.user.as_deref(),
-            password: self.password.as_deref(),
-        }
+    pub(super) fn login(&self) -> Result<Login<'_>> {
+        let (user, password) = (self.user.as_deref(), self.password.as_deref());
+        Credentials::of_flags(user, password)?;
+        Ok(Login { server: &self.server, user, password })
     }
 
     /// Connects.
@@ -71,12 +70,12 @@ impl ConnectionFlags {
             .name(format!("Headwater CLI Version {}", crate::protocol::VERSION))
             .connection_timeout(self.timeout)
             .request_timeout(Some(self.timeout));
-        let options = match (&self.user, &self.password) {
-            (Some(user), Some(password)) => {
-                options.user_and_password(user.clone(), password.clone())
-            }
-            (Some(token), None) => options.token(token.clone()),
-            (None, _) => options,
+        let own = Credentials::of_flags(self.user.as_deref(), self.password.as_deref())?;
+        let credentials =
+            own.map_or_else(|| Credentials::of_addresses(&addresses), |own| Ok(Some(own)))?;
+        let options = match credentials {
+            Some(credentials) => credentials.apply(options),
+            None => options,
         };
         match options.connect(addresses).await {
             Ok(client) => Ok(Connection { client, timeout: self.timeout }),

@@ -11,6 +11,7 @@ mod bucket;
 mod check;
 mod connection;
 mod consumer;
+mod credentials;
 mod demo;
 mod duration;
 mod error;
@@ -169,7 +170,10 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         Command::Serve { flags } => serve::run(&flags),
-        Command::Bench(options) => crate::bench::run(&options, cli.connection.login()),
+        Command::Bench(options) => match cli.connection.login() {
+            Ok(login) => crate::bench::run(&options, login),
+            Err(error) => exit_code(Err(error)),
+        },
         Command::Log { command } => log::run(&command),
         Command::Tune(options) => crate::tune::run(&options),
         Command::Server { command } => check::run(&cli.connection, &command),

@@ -52,7 +52,7 @@ pub(crate) fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct Server {
     child: Child,
     pub(crate) folder: TempDir,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Server {
