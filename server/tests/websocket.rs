@@ -393,6 +393,31 @@ async fn floods_of_pings() {
 }
 
 #[tokio::test]
+async fn events() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.storage.store_dir = Some(directory.path().to_owned());
+    options.jetstream_mut();
+    let user = UserOptions { name: "s".into(), password: "p".into(), is_system: true };
+    options.auth = AuthOptions { users: vec![user], ..AuthOptions::default() };
+    let server = start(options).await;
+    let (mut system, mut plain) = (Wire::connect(&server).await, Wire::quiet(&server).await);
+    system.send("CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\n").await;
+    system.send("SUB $SYS.ACCOUNT.$G.CONNECT 1\r\n").await;
+    system.flush().await;
+    plain.send("SUB $JS.EVENT.ADVISORY.API 1\r\n").await;
+    plain.flush().await;
+    let mut client = Client::quiet(&server).await;
+    client.binary("PUB $JS.API.INFO answer 0\r\n\r\n").await;
+    for wire in [&mut system, &mut plain] {
+        assert!(wire.read_line().await.starts_with("MSG "));
+        let told: Value = serde_json::from_str(&wire.read_line().await).unwrap();
+        assert_eq!(told["client"]["client_type"], "websocket", "{told}");
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn monitoring() {
     let websocket = WebSocketOptions {
         handshake_timeout: Some(Duration::from_secs(3)),

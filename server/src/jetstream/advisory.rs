@@ -153,7 +153,7 @@ fn client(tenant: &Tenant, origin: &Origin) -> Map<String, Value> {
     if let Some(started) = origin.started {
         client.insert("start".into(), text_time::text(Timestamp::from_system(started)).into());
         client.insert("kind".into(), "Client".into());
-        client.insert("client_type".into(), "nats".into());
+        client.insert("client_type".into(), origin.client_type.into());
         client.insert("server".into(), tenant.context.identity.name.as_str().into());
     }
     client

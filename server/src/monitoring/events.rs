@@ -177,7 +177,7 @@ fn client(link: &Link, account: &Account, stopped: Option<SystemTime>) -> Map<St
     put("name_tag", account.name().into());
     put("kind", link.kind.to_string().into());
     if link.kind == crate::network::Kind::Client {
-        put("client_type", "nats".into());
+        put("client_type", link.transport.name().into());
     }
     client
 }

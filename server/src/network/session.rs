@@ -393,6 +393,7 @@ fn origin(link: &Link, options: &ConnectOptions) -> Arc<Origin> {
         host: link.peer.ip().to_string().into(),
         language: options.lang.as_str().into(),
         version: options.version.as_str().into(),
+        client_type: link.transport.name(),
         started: Some(link.started),
         no_echo: !options.echo,
     })

@@ -78,6 +78,8 @@ pub struct Origin {
     pub language: Arc<str>,
     /// Version the client gave.
     pub version: Arc<str>,
+    /// How the client's bytes travel, as events name it; empty for the server itself.
+    pub client_type: &'static str,
     /// When the client connected; none for the server itself.
     pub started: Option<SystemTime>,
     /// Whether the connection does not want what it publishes itself.
