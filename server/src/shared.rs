@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,11 +43,11 @@ pub struct Shared {
     system_messages: AtomicU64,
     jetstream_view: OnceLock<Arc<dyn JetStreamView>>,
     websocket_port: OnceLock<u16>,
-    reload: OnceLock<Reload>,
+    reload: OnceLock<mpsc::Sender<Reload>>,
 }
 
-/// Reads the configuration again.
-pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Somebody wants the configuration read again, and to hear what came of it.
+pub type Reload = oneshot::Sender<Result<(), String>>;
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,16 +145,17 @@ impl Shared {
     pub fn jetstream_view(&self) -> Option<&Arc<dyn JetStreamView>> {
         self.jetstream_view.get()
     }
-    /// Says how the configuration is read again; the first one stays.
-    pub fn set_reload(&self, reload: Reload) {
-        let _ = self.reload.set(reload);
+    /// Says who reads the configuration again; the first one stays.
+    pub fn set_reload(&self, reloads: mpsc::Sender<Reload>) {
+        let _ = self.reload.set(reloads);
     }
-    /// Reads the configuration again, where the server has one.
-    pub(crate) fn reload(&self) -> Result<(), String> {
-        match self.reload.get() {
-            Some(reload) => reload(),
-            None => Err("this server has no configuration to read again".to_owned()),
-        }
+    /// Has the configuration read again, where the server has one.
+    pub(crate) async fn reload(&self) -> Result<(), String> {
+        let reloads = self.reload.get();
+        let reloads = reloads.ok_or("this server has no configuration to read again")?;
+        let (reload, done) = oneshot::channel();
+        reloads.try_send(reload).map_err(|_| "too many reloads at once, or the server stops")?;
+        done.await.unwrap_or_else(|_| Err("the server stops".to_owned()))
     }
     /// The number of the next message that the server sends under `$SYS`.
     pub(crate) fn next_system_message(&self) -> u64 {

@@ -13,9 +13,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Name of the program in process lists.
 const PROGRAM: &str = "headwater";
+/// Reloads that wait for the one under way.
+const RELOADS_MAX: usize = 16;
 
 /// Why the process ends with an error.
 #[derive(Debug, Error)]
@@ -59,8 +62,8 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
         caught(SignalKind::user_defined2())?,
     );
     let server = Server::start(options.clone()).await?;
-    let (running, levels) = (options.clone(), log.clone());
-    server.shared().set_reload(Box::new(move || reload(&running, &levels)));
+    let (sender, mut reloads) = mpsc::channel(RELOADS_MAX);
+    server.shared().set_reload(sender);
     let traces = Traces(write_traces(&options, &server)?);
     tracing::info!("Server is ready");
     loop {
@@ -74,11 +77,17 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
             _ = hangup.recv() => if let Err(error) = reload(&options, &log) {
                 tracing::error!("{error}");
             },
+            Some(asked) = reloads.recv() => {
+                // Who asked may have gone.
+                let _ = asked.send(reload(&options, &log));
+            }
             _ = lame_duck.recv() => server.start_lame_duck(),
             () = server.lame_duck_over() => break,
         }
     }
     tracing::info!("Initiating Shutdown...");
+    // Who still waits for one would keep the server from stopping.
+    drop(reloads);
     server.shutdown().await;
     drop(traces);
     tracing::info!("Server Exiting..");

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -140,6 +140,53 @@ fn lame_duck_ends_the_process() {
     running.signal("ldm");
     socket.read_to_string(&mut said).unwrap();
     assert!(said.contains("\"ldm\":true"), "{said}");
+    assert!(running.wait_for_exit().success());
+}
+
+/// Reads up to a text.
+fn read_to(socket: &mut BufReader<TcpStream>, end: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(end) {
+        assert!(socket.read_line(&mut text).unwrap() > 0, "closed after {text}");
+    }
+    text
+}
+
+/// Nobody waits for a configuration that is slow to read but who asked for it.
+#[test]
+fn reloads_that_operators_ask_for() {
+    let users = "accounts: { $SYS: { users: [{ user: s, password: p }] } }\n";
+    let mut running = Running::start(users);
+    let socket = TcpStream::connect(running.address()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut socket = BufReader::new(socket);
+    let info = read_to(&mut socket, "\n");
+    let info: serde_json::Value =
+        serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
+    let reload = format!("$SYS.REQ.SERVER.{}.RELOAD", info["server_id"].as_str().unwrap());
+    let say = |socket: &mut BufReader<TcpStream>, text: &str| {
+        socket.get_mut().write_all(text.as_bytes()).unwrap();
+    };
+    say(
+        &mut socket,
+        "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\nSUB answer 1\r\n",
+    );
+
+    let text = std::fs::read_to_string(running.path("a.conf")).unwrap();
+    std::fs::remove_file(running.path("a.conf")).unwrap();
+    let made = Command::new("mkfifo").arg(running.path("a.conf")).status().unwrap();
+    assert!(made.success());
+    say(&mut socket, &format!("PUB {reload} answer 0\r\n\r\nPING\r\n"));
+    assert_eq!(read_to(&mut socket, "PONG\r\n"), "PONG\r\n");
+    std::fs::write(running.path("a.conf"), text).unwrap();
+    let answer = read_to(&mut socket, "}\r\n");
+    assert!(answer.starts_with("MSG answer 1 ") && !answer.contains("error"), "{answer}");
+    running.wait_for_log("Reloaded server configuration");
+    std::fs::remove_file(running.path("a.conf")).unwrap();
+    say(&mut socket, &format!("PUB {reload} answer 0\r\n\r\n"));
+    let answer = read_to(&mut socket, "}\r\n");
+    assert!(answer.contains("\"code\":500") && answer.contains("a.conf"), "{answer}");
+    running.signal("term");
     assert!(running.wait_for_exit().success());
 }
 

@@ -2,12 +2,14 @@
 //! configuration again.
 //! Not here: requests that only ask (`system`).
 
-use super::system::{Answer, failure};
+use super::query::Query;
+use super::system::{Answer, failure, respond};
 use crate::network::Close;
 use crate::protocol::ServerInfo;
+use crate::routing::{Account, Handler, Message, Origin};
 use crate::shared::Shared;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Closes a connection of a client or a leaf node.
 pub(super) fn kick(shared: &Shared, payload: &[u8]) -> Answer {
@@ -41,11 +43,26 @@ pub(super) fn lame_duck(shared: &Shared, payload: &[u8]) -> Answer {
     }
 }
 
-/// Has the configuration read again.
-pub(super) fn reload(shared: &Arc<Shared>) -> Answer {
-    match shared.reload() {
-        Ok(()) => nothing(),
-        Err(error) => failure(500, error),
+/// Has the configuration read again. Files may be slow, so that the answer is given later.
+pub(super) struct Reloads {
+    pub(super) shared: Weak<Shared>,
+}
+
+impl Handler for Reloads {
+    fn deliver(&self, account: &Arc<Account>, message: &Message, _origin: &Arc<Origin>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        if message.reply.is_empty() || !Query::from_json(&message.payload).is_for(&shared) {
+            return;
+        }
+        let (account, reply) = (account.clone(), message.reply.clone());
+        let tasks = shared.tasks.clone();
+        tasks.spawn(async move {
+            let answer = match shared.reload().await {
+                Ok(()) => nothing(),
+                Err(error) => failure(500, error),
+            };
+            respond(&shared, &account, reply, answer);
+        });
     }
 }
 

@@ -21,7 +21,7 @@ const OF_SERVERS: [&str; 12] = [
     "JSZ", "HEALTHZ",
 ];
 /// Requests to one server only.
-const OF_ONE: [&str; 3] = ["KICK", "LDM", "RELOAD"];
+const OF_ONE: [&str; 2] = ["KICK", "LDM"];
 /// Requests on an account.
 const OF_ACCOUNTS: [&str; 6] = ["INFO", "CONNZ", "SUBSZ", "LEAFZ", "STATZ", "JSZ"];
 /// Requests that a client of another account may make on its own one.
@@ -40,11 +40,14 @@ pub fn start(shared: &Arc<Shared>) -> Vec<InternalSubscription> {
     of_system.extend(OF_ONE.map(|name| format!("SERVER.{id}.{name}")));
     of_system.extend(OF_ACCOUNTS.map(|name| format!("ACCOUNT.*.{name}")));
     let of_global = OF_EVERYBODY.iter().map(|name| (global, (*name).to_owned()));
+    let reloads = Arc::new(operations::Reloads { shared: Arc::downgrade(shared) });
+    let reload = system.subscribe(&format!("$SYS.REQ.SERVER.{id}.RELOAD"), reloads);
     of_system
         .into_iter()
         .map(|name| (system, name))
         .chain(of_global)
         .map(|(account, name)| account.subscribe(&format!("$SYS.REQ.{name}"), services.clone()))
+        .chain([reload])
         .collect()
 }
 
@@ -58,22 +61,24 @@ impl Handler for Services {
         let Some(answered) = answer(&shared, subject, &message.payload, account, origin) else {
             return;
         };
-        let body = match answered {
-            ("", data) => data,
-            (field, data) => {
-                let mut body = json!({ "server": sender(&shared) });
-                if let (Some(fields), false) = (body.as_object_mut(), data.is_null()) {
-                    fields.insert(field.to_owned(), data);
-                }
-                body
-            }
-        };
-        account.send(&Message {
-            subject: message.reply.clone(),
-            payload: Bytes::from(body.to_string()),
-            ..Message::default()
-        });
+        respond(&shared, account, message.reply.clone(), answered);
     }
+}
+
+/// Sends an answer to who asked.
+pub(super) fn respond(shared: &Shared, account: &Arc<Account>, reply: Bytes, answer: Answer) {
+    let body = match answer {
+        ("", data) => data,
+        (field, data) => {
+            let mut body = json!({ "server": sender(shared) });
+            if let (Some(fields), false) = (body.as_object_mut(), data.is_null()) {
+                fields.insert(field.to_owned(), data);
+            }
+            body
+        }
+    };
+    let payload = Bytes::from(body.to_string());
+    account.send(&Message { subject: reply, payload, ..Message::default() });
 }
 
 /// What an answer holds, and the field it stands in; without a field it is the whole answer, without a value there is none.
@@ -190,7 +195,6 @@ fn server_answer(
         "KICK" | "LDM" if payload.is_empty() => return None,
         "KICK" => operations::kick(shared, payload),
         "LDM" => operations::lame_duck(shared, payload),
-        "RELOAD" => operations::reload(shared),
         _ => return None,
     })
 }
