@@ -58,7 +58,8 @@ impl<'a> DamageReport<'a> {
         }
     }
 
-    /// Tells a good frame, after the damage before it.
+    /// Tells a good frame, after the damage before it. With an error the owner did not take it: then no message so far is
+    /// one of its own.
     pub(super) fn frame(&mut self, found: FoundFrame, body: FrameBody) -> Result<()> {
         if let Some(pending) = &mut self.pending
             && self.is_first
@@ -69,12 +70,18 @@ impl<'a> DamageReport<'a> {
             pending.from_sequence = body.base_sequence;
         }
         self.is_first = false;
+        let before = (self.next_sequence, self.least_sequence);
         self.before_sequence(body.base_sequence)?;
-        self.next_position = Position(body.base_position.0 + u64::from(body.count));
+        let (base_position, base_sequence) = (body.base_position.0, body.base_sequence);
+        let count = u64::from(body.count);
+        if let Err(error) = (self.replay)(Replay::Frame(found, body)) {
+            (self.next_sequence, self.least_sequence) = before;
+            return Err(error);
+        }
+        self.next_position = Position(base_position + count);
         // A record is one message at most, and none at least.
-        self.least_sequence = body.base_sequence;
-        self.next_sequence = body.base_sequence.saturating_add(u64::from(body.count));
-        (self.replay)(Replay::Frame(found, body))
+        self.next_sequence = base_sequence.saturating_add(count);
+        Ok(())
     }
 
     /// Tells what the owner noted of a segment, after the damage before it.

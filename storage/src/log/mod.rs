@@ -120,7 +120,8 @@ pub(crate) struct SegmentInfo {
 
 /// What is told to the owner of a log while it is opened, in log order.
 pub(crate) enum Replay {
-    /// A good frame, with where it was found.
+    /// A good frame, with where it was found. With `Damaged` it cannot come here, and the owner took nothing of it: it counts
+    /// as damage.
     Frame(FoundFrame, FrameBody),
     /// What the owner noted about the frames of a segment (`Log::write_index`), in their place. With an error the owner
     /// is as it was, and the frames come.

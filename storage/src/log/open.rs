@@ -208,13 +208,16 @@ impl<'a> Opening<'a> {
     }
 
     /// Takes the segment from its index, where it has one that the owner accepts. `None`: it has to be scanned.
+    ///
+    /// All of it has to be durable, which the last one may be too, where a crash took the segment behind it. A later start
+    /// believes the index in any case, so this one must: what damage leaves to guess here, the index knows.
     fn indexed(
         &mut self,
         file: &Arc<SegmentFile>,
         floor: u64,
         len: u64,
     ) -> Result<Option<ScanEnd>> {
-        if floor != u64::MAX {
+        if floor != u64::MAX && floor != len {
             return Ok(None);
         }
         let Some(index) = read_index(&self.shared.disk, file, len)? else { return Ok(None) };
@@ -244,12 +247,22 @@ impl<'a> Opening<'a> {
                 let bytes = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
                 let place =
                     FramePlace::new(header.base_position, header.base_sequence, offset, bytes);
-                table.push(place, header.end_position(), header.last_time);
                 expected = header.end_position();
                 let (base_position, base_sequence) = (header.base_position, header.base_sequence);
                 let count = header.count;
                 let body = FrameBody { base_position, base_sequence, count, records };
-                report.frame(FoundFrame { segment: file.id(), offset, header }, body)
+                match report.frame(FoundFrame { segment: file.id(), offset, header }, body) {
+                    Ok(()) => table.push(place, header.end_position(), header.last_time),
+                    // Nor may a reader find it, before the frame whose sequences it has.
+                    Err(Error::Damaged { what, .. }) => {
+                        let (sequence, bytes) = (report.next_sequence(), header.frame_bytes());
+                        let place = FramePlace::lost(base_position, sequence, offset, bytes);
+                        table.push_lost(place, offset + bytes);
+                        report.damage(&what, file, offset, bytes);
+                    }
+                    Err(error) => return Err(error),
+                }
+                Ok(())
             }
             ScanEvent::Damage { offset, bytes, end_position, header, what } => {
                 if let Some(header) = header {

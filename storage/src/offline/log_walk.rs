@@ -135,6 +135,13 @@ impl LogWalk<'_> {
         }
         let header = found.header;
         (self.examined)(header.frame_bytes());
+        if self.is_stream {
+            // First: what the engine does not take as a frame, counts for none.
+            self.rebuild.event(Replay::Frame(found, body.clone()))?;
+            for what in self.rebuild.damage() {
+                self.findings.push(Finding::at(Verdict::Damage, found.damaged(&what)));
+            }
+        }
         self.figures.frames += 1;
         self.figures.groups += u64::from(header.groups);
         self.figures.compressed_frames += u64::from(header.flags != 0);
@@ -144,13 +151,8 @@ impl LogWalk<'_> {
             segment.frame(&found);
             segment.summing.frame(&body);
         }
-        if !self.is_stream {
-            return Ok(());
-        }
-        self.records(&found, &body);
-        self.rebuild.event(Replay::Frame(found, body))?;
-        for what in self.rebuild.damage() {
-            self.findings.push(Finding::at(Verdict::Damage, found.damaged(&what)));
+        if self.is_stream {
+            self.records(&found, &body);
         }
         Ok(())
     }

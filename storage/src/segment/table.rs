@@ -97,6 +97,8 @@ impl SegmentFrames {
         }
         self.bytes = place.offset + u64::from(place.bytes);
         self.last_time = self.last_time.max(last_time);
+        // One that it has is of fewer frames, where a segment is the active one again.
+        self.is_indexed = false;
         self.frames.push(place);
     }
 

@@ -61,7 +61,16 @@ impl Rebuild {
     /// Takes the next frame or damage.
     pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
         match event {
-            Replay::Frame(_, frame) => self.frame(&frame),
+            Replay::Frame(found, frame) => {
+                // Sound frames only rise, and messages within a frame do. This one is of another history: a journal that
+                // was put into the place of a segment has what a power cut took back beside what came instead.
+                if frame.base_sequence <= self.last_sequence {
+                    let what = "its sequences come a second time";
+                    let place = found.damaged(what).path.display().to_string();
+                    return Err(Error::Damaged { place, what: what.into() });
+                }
+                self.frame(&frame);
+            }
             Replay::Summary(bytes) => return self.summary(&bytes),
             Replay::Torn(_) => {}
             Replay::Damage { from_sequence, to_sequence, places } => {
@@ -207,11 +216,7 @@ impl Rebuild {
 
     fn message(&mut self, message: StoredMessage) {
         let StoredMessage { sequence, time, subject, message_id, headers, payload, fate } = message;
-        if sequence <= self.last_sequence {
-            // Sound frames only rise: somebody put this one together.
-            self.damage.push(format!("message {sequence} comes a second time"));
-            return;
-        }
+        debug_assert!(sequence > self.last_sequence, "the frame was looked at before");
         let bytes = message_bytes(StorageKind::File, subject.len(), headers.len(), payload.len());
         self.contents.insert(sequence, &subject, bytes, time, fate);
         self.contents.hold(bytes.into(), 1);

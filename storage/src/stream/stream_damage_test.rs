@@ -8,13 +8,14 @@
 
 pub(super) mod offline_test;
 mod rest;
+mod sequences_test;
 
 use super::{
     OnPanic,
     stream_test::{TestClock, message, now},
 };
 use crate::{
-    Error, Message, Stream, Volume,
+    Error, Message, Stream, Timestamp, Volume,
     disk::{Disk, Random, SimulatedDisk},
 };
 use rest::{End, Kept, Rest, content, open, replace, rest};

@@ -8,7 +8,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Reads everything, and looks that nothing was changed.
-fn survey(disk: &SimulatedDisk) -> Survey {
+pub(super) fn survey(disk: &SimulatedDisk) -> Survey {
     let (before, operations) = (all_files(disk), disk.operations());
     let survey = OfflineVolume::open_on(Arc::new(disk.clone()))
         .unwrap()

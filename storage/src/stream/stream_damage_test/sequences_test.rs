@@ -1,0 +1,161 @@
+//! Sequences that damage, or a file of another history, might have given to two messages.
+
+use super::*;
+use crate::{
+    StreamConfig,
+    stream::{Batch, Item, Step, stream_damage_test::rest::all_files, stream_test},
+};
+
+fn path_of(stream: &Stream, file: &str) -> PathBuf {
+    PathBuf::from(format!("logs/{:032x}/{file}", stream.incarnation().0))
+}
+
+/// A copy behind nine sequences that are skipped.
+fn copy_behind_a_gap(stream: &Stream) -> u64 {
+    let sequence = stream.state().last_sequence + 10;
+    let copy = Item::Copy { sequence, time: Timestamp(7), message: message("a", &[7; 300]) };
+    let items = vec![Item::Skip { through: sequence - 1 }, copy];
+    let steps = vec![Step { items, progress: None }];
+    now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+    sequence
+}
+
+fn created(disk: &SimulatedDisk, clock: &TestClock) -> (Volume, Arc<Stream>) {
+    let volume = open(disk, clock).unwrap();
+    let config = StreamConfig { name: "s".into(), ..StreamConfig::default() };
+    let stream = now(volume.create_stream(config)).unwrap();
+    (volume, stream)
+}
+
+/// The files as a killed process leaves them, on a disk of their own.
+fn copied(disk: &SimulatedDisk) -> SimulatedDisk {
+    let copy = SimulatedDisk::new(2);
+    all_files(disk).iter().for_each(|(path, bytes)| copy.put(path, bytes));
+    copy
+}
+
+fn opened(disk: &SimulatedDisk, clock: &TestClock) -> (Volume, Arc<Stream>) {
+    let volume = open(disk, clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    (volume, stream)
+}
+
+/// Appends, and looks for it after another start.
+fn check_goes_on(disk: &SimulatedDisk, clock: &TestClock, above: u64) {
+    let (volume, stream) = opened(disk, clock);
+    let new = now(stream.append(message("new", b"goes on"))).unwrap().sequence;
+    assert!(new > above, "{new} came before: {:?}", stream.state());
+    drop((volume, stream));
+    let (_volume, stream) = opened(&disk.restart(3), clock);
+    assert_eq!(stream.get(new).unwrap().payload, b"goes on"[..]);
+}
+
+/// What a crash leaves that takes the second segment of a stream, once the first one has its index: the volume, closed.
+struct Crashed {
+    disk: SimulatedDisk,
+    clock: TestClock,
+    first: PathBuf,
+    second: PathBuf,
+    index: PathBuf,
+    last_sequence: u64,
+}
+
+fn crashed(append: impl Fn(&Stream) -> u64) -> Crashed {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let (volume, stream) = created(&disk, &clock);
+    let [first, second, index] =
+        ["00000000000000000000.seg", "00000000000000000001.seg", "00000000000000000000.idx"]
+            .map(|file| path_of(&stream, file));
+    let (before, last_sequence) = loop {
+        let before = (copied(&disk), stream.state().last_sequence);
+        append(&stream);
+        if disk.paths().contains(&second) {
+            break before;
+        }
+    };
+    while !disk.paths().contains(&index) {
+        clock.advance(1_000_000_000);
+        volume.tick();
+    }
+    let (again, _) = opened(&before, &clock);
+    again.close().unwrap();
+    drop(again);
+    before.put(&index, &content(&disk, &index));
+    Crashed { disk: before, clock, first, second, index, last_sequence }
+}
+
+/// Damage of the last frame leaves the index alone to know how far the stream was.
+#[test]
+fn the_index_of_the_last_segment_says_how_far_the_stream_was() {
+    let Crashed { disk, clock, first, last_sequence: last, .. } = crashed(copy_behind_a_gap);
+    let mut bytes = content(&disk, &first);
+    *bytes.last_mut().unwrap() ^= 1;
+    replace(&disk, &first, &bytes);
+    let (volume, stream) = opened(&disk, &clock);
+    assert_eq!(stream.state().last_sequence, last);
+    assert!(matches!(stream.get(last), Err(Error::Damaged { .. })));
+    assert_eq!(stream.state().lost.sequences, [(last, last)]);
+    drop((volume, stream));
+    check_goes_on(&disk.restart(1), &clock, last);
+}
+
+#[test]
+fn a_segment_that_is_written_to_again_gets_another_index() {
+    let append = |stream: &Stream| now(stream.append(message("a", &[7; 300]))).unwrap().sequence;
+    let Crashed { disk, clock, first, second, index, .. } = crashed(append);
+    let (old, before) = (content(&disk, &index), content(&disk, &first).len());
+    // Its segments are larger: the last one has room.
+    let volume = stream_test::open(&disk, &clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    while !disk.paths().contains(&second) {
+        append(&stream);
+    }
+    assert!(content(&disk, &first).len() > before, "it was not written to");
+    for _ in 0..100 {
+        clock.advance(1_000_000_000);
+        volume.tick();
+    }
+    assert!(content(&disk, &index) != old, "the old index stands");
+}
+
+/// Frames that a power cut took back, and behind them one of those that came instead: the position is right, and the sequences
+/// were there before. All ways of reading find the same messages, and the frame is named.
+#[test]
+fn a_frame_of_another_history_is_damage() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let (volume, stream) = created(&disk, &clock);
+    let segment = path_of(&stream, "00000000000000000000.seg");
+    let other = copied(&disk);
+    for payload in [b"one", b"two", b"thr"] {
+        now(stream.append(message("a", payload))).unwrap();
+    }
+    drop(stream);
+    volume.close().unwrap();
+    drop(volume);
+
+    // As many records, of which two are no messages.
+    let (volume, stream) = opened(&other, &clock);
+    now(stream.append(message("b", b"one instead"))).unwrap();
+    for application in [vec![1], vec![2]] {
+        now(stream.update(StreamConfig { application, ..stream.config() })).unwrap();
+    }
+    let before = content(&other, &segment).len();
+    now(stream.append(message("b", b"two instead"))).unwrap();
+    let frame = content(&other, &segment)[before..].to_vec();
+    drop((volume, stream));
+
+    let mut bytes = content(&disk, &segment);
+    bytes.extend(frame);
+    replace(&disk, &segment, &bytes);
+    let (volume, stream) = opened(&disk, &clock);
+    let damage = &volume.recovery().damage;
+    assert!(matches!(&damage[..], [one] if one.contains("come a second time")), "{damage:?}");
+    let payloads: Vec<_> = served(&stream, 3).into_values().map(|found| found.payload).collect();
+    assert_eq!(payloads, [&b"one"[..], b"two", b"thr"]);
+    drop((volume, stream));
+    let found = offline_test::survey(&disk.restart(1)).findings;
+    assert!(found.iter().any(|finding| {
+        finding.places.iter().any(|place| place.what.contains("come a second time"))
+    }));
+    check_goes_on(&disk.restart(1), &clock, 3);
+}
