@@ -253,7 +253,7 @@ impl<'a> Opening<'a> {
                 let body = FrameBody { base_position, base_sequence, count, records };
                 match report.frame(FoundFrame { segment: file.id(), offset, header }, body) {
                     Ok(()) => table.push(place, header.end_position(), header.last_time),
-                    // Nor may a reader find it, before the frame whose sequences it has.
+                    // A reader would find it in the place of the frame that had its sequences first.
                     Err(Error::Damaged { what, .. }) => {
                         let (sequence, bytes) = (report.next_sequence(), header.frame_bytes());
                         let place = FramePlace::lost(base_position, sequence, offset, bytes);
