@@ -4,7 +4,7 @@
 
 mod support;
 
-use headwater_server::config::options::{AuthOptions, UserOptions};
+use headwater_server::config::options::{AuthOptions, LeafUrl, UserOptions};
 use headwater_server::routing::{Account, Handler, Message, Origin};
 use headwater_server::{Options, RunningServer};
 use std::sync::Arc;
@@ -44,37 +44,65 @@ async fn a_fault_ends_its_connection_and_leaves_nothing() {
     server.shutdown().await;
 }
 
-/// Who connects once more as somebody else of another account listens there, and leaves nothing in either.
+/// A link to another server ends by a fault too, leaves nothing, and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_ends_its_link_and_leaves_nothing() {
+    let mut of_hub = options();
+    of_hub.leaf_nodes.listen = Some(("127.0.0.1".into(), 0));
+    let hub = start(of_hub).await;
+    let account = hub.shared().accounts.global.clone();
+    let _service = account.subscribe("fault", Arc::new(Faulty));
+    let before = account.subscriptions();
+    let port = hub.leaf_address().unwrap().port();
+    let url = LeafUrl { user: String::new(), password: None, host: "127.0.0.1".into(), port };
+    let mut of_leaf = options();
+    of_leaf.leaf_nodes.remote_urls = vec![url];
+    let leaf = start(of_leaf).await;
+    let at_leaf = leaf.shared().accounts.global.clone();
+    let mut wire = Wire::quiet(&leaf).await;
+    wire.send("SUB a 1\r\n").await;
+    wire.flush().await;
+    let links = &hub.shared().leaf_links;
+    let is_up = || links.len() == 1 && at_leaf.has_interest("fault") && account.has_interest("a");
+    eventually("the link", is_up).await;
+    wire.send("PUB fault 0\r\n\r\n").await;
+    eventually("the end of the link", || !links.closed().is_empty()).await;
+    let reason = links.closed().pop().unwrap().link.reason().unwrap();
+    assert_eq!(reason.to_string(), "Internal Error");
+    eventually("the link again", is_up).await;
+    leaf.shutdown().await;
+    eventually("no link", || links.is_empty()).await;
+    assert_eq!(account.subscriptions(), before);
+    hub.shutdown().await;
+}
+
+/// What was subscribed to ends with a later CONNECT, and stays behind in no account.
 #[tokio::test]
-async fn subscriptions_go_along_into_another_account() {
-    let user = |name: &str, is_system: bool| UserOptions {
-        name: name.into(),
-        password: name.into(),
-        is_system,
-    };
-    let auth =
-        AuthOptions { users: vec![user("a", false), user("sys", true)], ..AuthOptions::default() };
+async fn a_later_connect_leaves_no_subscriptions() {
+    let user = UserOptions { name: "s".into(), password: "p".into(), is_system: true };
+    let auth = AuthOptions { users: vec![user], ..AuthOptions::default() };
     let server = start(Options { auth, ..options() }).await;
     let accounts = &server.shared().accounts;
-    let (global, system) = (accounts.global.clone(), accounts.system.clone());
-    let counts = || (global.subscriptions(), system.subscriptions());
+    let counts = || (accounts.global.subscriptions(), accounts.system.subscriptions());
     let before = counts();
-    let mut wire = Wire::connect(&server).await;
-    let connect = |user: &str| {
-        format!(
-            "CONNECT {{\"verbose\":false,\"pedantic\":false,\"user\":\"{user}\",\"pass\":\"{user}\"}}\r\n"
-        )
-    };
-    wire.send(&format!("{}SUB a 1\r\nSUB b 2\r\n", connect("a"))).await;
-    wire.flush().await;
-    assert_eq!(counts(), (before.0 + 2, before.1));
-    wire.send(&connect("sys")).await;
-    wire.flush().await;
-    assert_eq!(counts(), (before.0, before.1 + 2));
-    wire.send("PUB a 1\r\nx\r\n").await;
-    assert_eq!(wire.flush().await, "MSG a 1 1\r\nx\r\n");
-    drop(wire);
-    all_are_gone(&server).await;
-    assert_eq!(counts(), before);
+    let (plain, system) = (
+        "CONNECT {\"verbose\":false}\r\n",
+        "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\n",
+    );
+    // In another account before the first CONNECT, in the same one, and in another one.
+    for (first, then) in [("", system), (plain, plain), (plain, system), (system, plain)] {
+        let mut wire = Wire::connect(&server).await;
+        wire.send(&format!("{first}SUB a 1\r\n")).await;
+        wire.flush().await;
+        assert_ne!(counts(), before, "{first}{then}");
+        wire.send(&format!("{then}PUB a 0\r\n\r\n")).await;
+        assert_eq!(wire.flush().await, "", "{first}{then}");
+        assert_eq!(counts(), before, "{first}{then}");
+        wire.send("SUB a 1\r\nPUB a 0\r\n\r\n").await;
+        assert_eq!(wire.flush().await, "MSG a 1 0\r\n\r\n", "{first}{then}");
+        drop(wire);
+        all_are_gone(&server).await;
+        assert_eq!(counts(), before, "{first}{then}");
+    }
     server.shutdown().await;
 }

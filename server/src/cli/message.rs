@@ -5,8 +5,9 @@ use super::duration;
 use super::error::{ClientError, Result};
 use super::screen;
 use super::template::Template;
-use async_nats::{HeaderMap, HeaderName, HeaderValue, Message, Subject};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Message};
 use clap::Args;
+use headwater_storage::subject;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -81,8 +82,7 @@ impl Messages {
     /// say nothing of it.
     pub(super) fn subject(&self, count: u64) -> Result<String> {
         let subject = self.subject.fill(count);
-        let has_wildcard = subject.split('.').any(|token| token == "*" || token == ">");
-        match !has_wildcard && Subject::from(subject.as_str()).is_valid() {
+        match subject::is_literal(&subject) {
             true => Ok(subject),
             false => Err(ClientError::Usage(format!("{subject:?} is no subject to send to"))),
         }

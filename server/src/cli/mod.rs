@@ -1,7 +1,8 @@
 //! The command line: `headwater serve` with nats-server's flags, and the client commands.
 //!
 //! Without a command the arguments are taken as those of `serve`, so that the program can be started in nats-server's
-//! place. The client commands work against any NATS server; they know this program's own server only from outside.
+//! place. The client commands work against any NATS server; they know this program's own server only from outside, but
+//! for the form of archives, which is nats-server's.
 //! Not here: what the flags of the server mean (`config::flags`).
 
 mod account;

@@ -49,6 +49,7 @@ impl LeafError {
         match self {
             Self::Protocol(error) => Close::Violation(*error),
             Self::Credentials => Close::Violation(ProtocolError::Authorization),
+            Self::Closed(reason) => *reason,
             _ => Close::Client,
         }
     }

@@ -10,10 +10,12 @@ use crate::protocol::leaf::{LeafMessage, LeafOperation, acknowledgement_end, par
 use crate::protocol::{ConnectOptions, Limits, encode};
 use crate::routing::{Message, Origin, Parts, Subscription, Target, Wakeups};
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use headwater_storage::limits::SUBJECT_BYTES_MAX;
 use headwater_storage::subject;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -132,9 +134,11 @@ impl Session {
         shared.leaf_links.enter(&link, usize::MAX);
         events::connected(&shared, &link);
         account.observe(&self.peer);
-        let error = match self.read().await {
-            Ok(()) => LeafError::Stopping,
-            Err(error) => error,
+        // As with clients: a fault of ours leaves nothing of the link behind.
+        let error = match AssertUnwindSafe(self.read()).catch_unwind().await {
+            Ok(Ok(())) => LeafError::Stopping,
+            Ok(Err(error)) => error,
+            Err(_) => LeafError::Closed(Close::Fault),
         };
         self.wakeups.flush();
         if matches!(error, LeafError::Loop) {

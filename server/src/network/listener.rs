@@ -6,10 +6,8 @@ use super::{session::Session, writer};
 use crate::monitoring::events;
 use crate::protocol::ProtocolError;
 use crate::shared::Shared;
-use futures_util::FutureExt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -91,14 +89,7 @@ pub(super) async fn converse(
     tracing::debug!("{link} - Client connection created");
     let writer =
         tokio::spawn(writer::run(link.clone(), writer, shared.options.limits.write_deadline));
-    // A fault of ours ends this connection as any other end does: nothing of it stays behind.
-    let session = Session::new(shared.clone(), link.clone()).run(reader);
-    let reason = AssertUnwindSafe(session).catch_unwind().await;
-    link.close(reason.unwrap_or(Close::Fault));
-    let account = link.account();
-    for subscription in link.drain_subscriptions() {
-        account.as_ref().map(|account| account.remove(&subscription));
-    }
+    Session::new(shared.clone(), link.clone()).run(reader).await;
     if let Err(error) = writer.await {
         tracing::error!(%error, client = link.id, "writer task failed");
     }

@@ -18,7 +18,9 @@ use crate::routing::{
 };
 use crate::shared::Shared;
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::FutureExt;
 use headwater_storage::subject;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -94,11 +96,20 @@ impl Session {
         }
     }
 
-    /// Reads until the connection ends.
-    pub(super) async fn run(mut self, mut socket: impl AsyncRead + Unpin) -> Close {
-        let reason = self.read_all(&mut socket).await;
+    /// Reads until the connection ends, then takes back its subscriptions.
+    pub(super) async fn run(mut self, mut socket: impl AsyncRead + Unpin) {
+        // A fault of ours ends this connection as any other end does: nothing of it stays behind.
+        let reading = AssertUnwindSafe(self.read_all(&mut socket)).catch_unwind();
+        let reason = reading.await.unwrap_or(Close::Fault);
         self.wakeups.flush();
-        reason
+        self.link.close(reason);
+        self.remove_subscriptions();
+    }
+
+    fn remove_subscriptions(&self) {
+        for subscription in self.link.drain_subscriptions() {
+            self.account.remove(&subscription);
+        }
     }
 
     async fn read_all(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> Close {
@@ -206,7 +217,7 @@ impl Session {
             tracing::warn!(client = self.link.id, user, "wrong credentials");
             return Err(ProtocolError::Authorization);
         };
-        self.enter(account);
+        self.enter(account, is_first);
         self.is_logged_in = true;
         self.origin = origin(&self.link, &self.options);
         if is_first {
@@ -216,13 +227,13 @@ impl Session {
         Ok(())
     }
 
-    /// Enters an account, with what was subscribed to in another one before.
-    fn enter(&mut self, account: Arc<Account>) {
-        if !Arc::ptr_eq(&self.account, &account) {
-            for subscription in self.link.subscriptions() {
-                self.account.remove(&subscription);
-                account.add(subscription);
-            }
+    /// Enters an account. What was listened to before ends, as in nats-server with every CONNECT but the first.
+    fn enter(&mut self, account: Arc<Account>, is_first: bool) {
+        let is_another = !Arc::ptr_eq(&self.account, &account);
+        if is_another || !is_first {
+            self.remove_subscriptions();
+        }
+        if is_another {
             self.cache = MatchCache::default();
         }
         self.link.set_account(&account);
