@@ -6,7 +6,7 @@
 //! Not here: what a copy has to be (`copy_check`).
 
 use crate::{
-    copy_check::{Ever, Target},
+    copy_check::Target,
     random::Random,
     tracked::Tracked,
     world::{World, at_once},
@@ -84,8 +84,8 @@ pub(crate) struct Copies {
     directory: Arc<Streams>,
     running: BTreeMap<String, Running>,
     pub(crate) targets: BTreeMap<String, Target>,
-    /// Streams that were deleted, with all that they ever held, by incarnation.
-    pub(crate) graves: BTreeMap<u128, Ever>,
+    /// Streams that were deleted, by incarnation.
+    pub(crate) graves: BTreeMap<u128, Tracked>,
     /// Names and incarnations by the hash that stands in copies.
     pub(crate) identities: BTreeMap<(String, String), u128>,
 }
@@ -103,10 +103,10 @@ impl Copies {
         self.directory.remove(name);
     }
 
-    /// Keeps what a stream that is gone ever held.
+    /// Keeps what is known of a stream that is gone.
     pub(crate) fn bury(&mut self, tracked: Tracked) {
         if let Some(incarnation) = tracked.incarnation {
-            self.graves.insert(incarnation, tracked.ever);
+            self.graves.insert(incarnation, tracked);
         }
     }
 

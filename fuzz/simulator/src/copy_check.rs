@@ -1,15 +1,16 @@
 //! What a copy has to be: a mirror is its origin (G4), a source copied once and in order (G5), what was seen of either stays
 //! (G1, G2), and no copy holds what its origin lost.
-//! Not here: who copies (`copies`).
+//! Not here: who copies (`copies`), and what an origin had (`originals`).
 
 use crate::{
     copies::Plan,
     model::{Stored, matches},
     observed::observe,
+    originals::{Ever, source_of},
     tracked::{Answers, Told},
     world::World,
 };
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use headwater_replication::{
     SourceConfig,
@@ -17,11 +18,6 @@ use headwater_replication::{
 };
 use headwater_storage::{Error, NewMessage, Stream, StreamConfig, stream::SyncPolicy};
 use std::{collections::BTreeMap, sync::Arc};
-
-/// All messages that a stream ever held.
-pub(crate) type Ever = BTreeMap<u64, Arc<Stored>>;
-
-const SOURCE_HEADER: &str = "Nats-Stream-Source: ";
 
 /// A message that was appended beside the copies.
 #[derive(Debug)]
@@ -66,6 +62,11 @@ impl Target {
     ) -> impl FnOnce(Result<headwater_storage::Appended, Error>) + Send + use<> {
         self.own.push(Own { payload: new.payload.clone(), sequence: None });
         self.answers.callback(self.own.len() as u64 - 1)
+    }
+
+    /// Whether this is one of its own.
+    pub(crate) fn sent(&self, message: &Stored) -> bool {
+        self.own.iter().any(|own| own.payload == message.payload)
     }
 
     pub(crate) fn collect(&mut self) -> Result<()> {
@@ -164,53 +165,7 @@ impl Target {
     }
 }
 
-/// What a copy says of its original.
-struct SourceOf {
-    name: String,
-    sequence: u64,
-    subject: String,
-    identity: String,
-    line: String,
-}
-
-fn source_of(headers: &[u8]) -> Option<SourceOf> {
-    let text = std::str::from_utf8(headers).ok()?;
-    let line = text.split("\r\n").find(|line| line.starts_with(SOURCE_HEADER))?;
-    let fields: Vec<&str> = line.strip_prefix(SOURCE_HEADER)?.split(' ').collect();
-    let [name, sequence, _, _, subject, identity] = fields[..] else { return None };
-    Some(SourceOf {
-        name: name.to_owned(),
-        sequence: sequence.parse().ok()?,
-        subject: subject.to_owned(),
-        identity: identity.to_owned(),
-        line: line.to_owned(),
-    })
-}
-
-/// The headers that a copy of a message has.
-fn copied_headers(original: &[u8], line: &str) -> String {
-    let text = String::from_utf8_lossy(original);
-    let mut lines: Vec<&str> = text
-        .split("\r\n")
-        .filter(|each| !each.is_empty() && !each.starts_with(SOURCE_HEADER))
-        .collect();
-    if lines.is_empty() {
-        lines.push("NATS/1.0");
-    }
-    lines.push(line);
-    format!("{}\r\n\r\n", lines.join("\r\n"))
-}
-
 impl World {
-    /// All that a stream ever held, by name and incarnation.
-    fn ever(&self, name: &str, incarnation: u128) -> Option<&Ever> {
-        if let Some(target) = self.copies.targets.get(name) {
-            return Some(&target.seen);
-        }
-        let live = self.streams.get(name).filter(|t| t.incarnation == Some(incarnation));
-        live.map(|tracked| &tracked.ever).or_else(|| self.copies.graves.get(&incarnation))
-    }
-
     /// Checks every copy against its origins.
     pub(crate) fn check_copies(&mut self) -> Result<()> {
         // Origins before their copies.
@@ -247,11 +202,9 @@ impl World {
         };
         let progress = Progress::decode(MIRROR_KEY, &progress)?;
         let incarnation = progress.identity.incarnation.context("an identity")?.0;
-        let ever = self.ever(origin, incarnation);
-        let ever = ever.with_context(|| format!("{name}: mirrors an unknown {origin}"))?;
         for (at, copy) in held {
-            let Some(original) = ever.get(at) else { bail!("{name}: {at} was never in {origin}") };
-            ensure!(copy == original, "{name}: {at} is not what {origin} has");
+            let mut originals = self.originals(origin, incarnation, *at);
+            ensure!(originals.any(|one| one == copy), "{name}: {at} is not what {origin} has");
         }
         let Some(live) = self.volume()?.stream(origin) else { return Ok(()) };
         if live.incarnation().0 != incarnation {
@@ -300,16 +253,8 @@ impl World {
                     order.push((incarnation, source.sequence));
                 }
             }
-            let ever = self.ever(&source.name, incarnation).context("an origin")?;
-            let original = ever.get(&source.sequence);
-            let original = original
-                .with_context(|| format!("{name}: {at} copies what {} never had", source.name))?;
-            let expected = copied_headers(&original.headers, &source.line);
             ensure!(
-                copy.payload == original.payload
-                    && copy.subject == original.subject
-                    && source.subject == original.subject
-                    && copy.headers == expected,
+                self.is_copy(copy, &source, incarnation),
                 "{name}: {at} is not {} of {}",
                 source.sequence,
                 source.name

@@ -15,6 +15,7 @@ mod machine_steps;
 pub mod model;
 mod model_checks;
 pub mod observed;
+mod originals;
 mod passing;
 pub mod random;
 mod restart;

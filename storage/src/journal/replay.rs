@@ -37,7 +37,11 @@ use crate::{
         LOGS_DIRECTORY, log_directory, parse_log_directory, parse_segment_name, segment_path,
     },
 };
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 /// The lower part of a use number counts uses within one opening of the volume, the upper part openings.
 pub(crate) const USES_PER_OPENING: u64 = 1 << 32;
@@ -102,8 +106,15 @@ pub(crate) fn replay(disk: &Arc<dyn Disk>, slots: &SlotsRead) -> Result<Redone> 
     for file in &mut files {
         file.first = file.header_at(seed, JOURNAL_FILE_BLOCK_BYTES)?;
     }
-    let (rounds, segments) = (Vec::new(), BTreeMap::new());
-    let mut reader = Reader { disk, files, rounds, seed, segments, redone };
+    let mut reader = Reader {
+        disk,
+        files,
+        rounds: Vec::new(),
+        seed,
+        segments: BTreeMap::new(),
+        replaced: BTreeSet::new(),
+        redone,
+    };
     let is_closed = slots.newest && slots.checkpoint.as_ref().is_some_and(|found| found.closed);
     if !is_closed {
         reader.rounds = find_rounds(&reader.files, seed)?;
@@ -185,6 +196,8 @@ struct Reader<'a> {
     seed: u32,
     /// Segments written to; `None` where there is none to write to.
     segments: BTreeMap<SegmentId, Option<Arc<dyn DiskFile>>>,
+    /// Logs of which a segment was written again: that it took the place of the one before it may not be durable.
+    replaced: BTreeSet<LogId>,
     redone: Redone,
 }
 
@@ -357,8 +370,11 @@ impl Reader<'_> {
                     .map_err(|error| Error::io(format!("read {}", path.display()), error))?;
                 let header = SegmentHeader::decode(&header);
                 // What was written again is durable, and its frames are at other places.
-                let is_rewritten = header.is_ok_and(|header| header.is_rewritten);
-                return Ok((!is_rewritten).then_some(file));
+                if header.is_ok_and(|header| header.is_rewritten) {
+                    self.replaced.insert(id.log);
+                    return Ok(None);
+                }
+                return Ok(Some(file));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io(format!("open {}", path.display()), error)),
@@ -375,7 +391,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// Syncs what was written. Nothing may be built on it before.
+    /// Syncs what was written, and names in whose favour something was not. Nothing may be built on it before.
     fn finish(mut self, start: Option<JournalPlace>) -> Result<Redone> {
         for (id, file) in &self.segments {
             if let Some(file) = file {
@@ -383,6 +399,12 @@ impl Reader<'_> {
                     Error::ReadOnly(format!("sync of {}: {error}", segment_path(*id).display()))
                 })?;
             }
+        }
+        for id in &self.replaced {
+            let directory = log_directory(*id);
+            self.disk.sync_directory(&directory).map_err(|error| {
+                Error::ReadOnly(format!("sync {}: {error}", directory.display()))
+            })?;
         }
         let firsts = self.files.iter().filter_map(|file| file.first.map(|first| first.use_number));
         let highest = firsts.chain(start.map(|start| start.use_number)).max().unwrap_or(0);

@@ -116,12 +116,13 @@ fn open_file(disk: &Arc<dyn Disk>, number: u32, bytes: u64) -> Result<RingFile> 
 fn remove_unfinished(disk: &dyn Disk) -> Result<()> {
     let directory = Path::new(JOURNAL_DIRECTORY);
     let failed = |error| Error::io(format!("clear {JOURNAL_DIRECTORY}"), error);
-    for name in disk.list(directory).map_err(failed)? {
-        if name.ends_with(".new") {
-            disk.remove_file(&directory.join(name)).map_err(failed)?;
-        }
+    let mut names = disk.list(directory).map_err(failed)?;
+    names.retain(|name| name.ends_with(".new"));
+    for name in &names {
+        disk.remove_file(&directory.join(name)).map_err(failed)?;
     }
-    Ok(())
+    // Or a power cut may leave them, and they would take the names of those that are made next.
+    if names.is_empty() { Ok(()) } else { disk.sync_directory(directory).map_err(failed) }
 }
 
 impl RingSpace {
@@ -304,5 +305,40 @@ impl Ring {
         self.place.offset += bytes;
         self.place.round += 1;
         Some((Arc::clone(&self.current.file), place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimulatedDisk;
+
+    #[test]
+    fn what_was_left_of_a_journal_file_never_becomes_one() {
+        let options = RingOptions {
+            volume: 7,
+            file_bytes: 64 << 10,
+            bytes_max: 256 << 10,
+            first_use: 1,
+            first_round: 1,
+        };
+        let mut named = 0;
+        for (crash_at, seed) in (1..=16).flat_map(|at| (0..8).map(move |seed| (at, seed))) {
+            let simulated = SimulatedDisk::new(seed);
+            let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
+            disk.create_directory(Path::new(JOURNAL_DIRECTORY)).unwrap();
+            disk.sync_directory(Path::new("")).unwrap();
+            Ring::open(&disk, &RingSpace::default(), options).unwrap();
+            simulated.put(&unfinished_path(FILES_MIN), b"what a crash left");
+            simulated.crash_at(simulated.operations() + crash_at);
+            let space = RingSpace::default();
+            let grown = Ring::open(&disk, &space, options).and_then(|_| space.grow(&disk));
+            assert!(grown.is_ok() || simulated.is_crashed(), "{grown:?}");
+            let after = simulated.restart(seed);
+            let Some(content) = after.content(&journal_path(FILES_MIN)) else { continue };
+            assert_eq!(content.len() as u64, options.file_bytes, "{crash_at} {seed}");
+            named += 1;
+        }
+        assert!(named > 0);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     stream::Compression,
 };
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 /// Writes the segment again and gives what takes its place in the table.
 pub(super) fn rewrite(
@@ -83,12 +83,15 @@ fn put_in_place(disk: &Arc<dyn Disk>, old: &SegmentFrames, bytes: &[u8]) -> Resu
     let id = old.file.id();
     let (path, spare) = (segment_path(id), spare_path(id));
     let failed = |error| Error::io(format!("write {} again", path.display()), error);
-    for stale in [&spare, &index_path(id)] {
-        match disk.remove_file(stale) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
+    let remove = |path: &Path| match disk.remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(error)),
+    };
+    remove(&index_path(id))?;
+    if remove(&spare)? {
+        // Or a power cut may leave it, and it would take the segment's name.
+        disk.sync_directory(&log_directory(id.log)).map_err(failed)?;
     }
     let file = disk.open(&spare, OpenMode::Create).map_err(failed)?;
     file.write_at(bytes, 0).map_err(failed)?;

@@ -403,6 +403,8 @@ impl fmt::Debug for Stream {
 #[cfg(test)]
 mod combine_test;
 #[cfg(test)]
+mod compact_crash_test;
+#[cfg(test)]
 mod due_test;
 #[cfg(test)]
 pub(crate) mod golden_test;

@@ -22,13 +22,13 @@ use std::{
 
 /// Everything that a reader can see of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     messages: Vec<(u64, Timestamp, Vec<u8>, Vec<u8>)>,
     last_sequence: u64,
     progress: Vec<(String, Vec<u8>)>,
 }
 
-fn seen(stream: &Arc<Stream>) -> Seen {
+pub(super) fn seen(stream: &Arc<Stream>) -> Seen {
     let mut tail = stream.tail(0, Vec::new());
     let mut messages = Vec::new();
     while let Some(batch) = tail.try_next(100, 1 << 20).unwrap() {
