@@ -9,6 +9,7 @@ mod atomic;
 mod budget;
 mod fast;
 mod headers;
+mod held;
 pub(crate) mod republish;
 mod settings;
 
@@ -25,6 +26,7 @@ use headers::Headers;
 use headwater_replication::time_to_live::{self, TimeToLive};
 use headwater_storage::message::{Expect, Rollup};
 use headwater_storage::{NewMessage, Stream, subject};
+use held::Held;
 use settings::Settings;
 use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -50,7 +52,15 @@ pub(crate) struct Publisher {
     /// JetStream's domain; empty for none.
     domain: String,
     /// Messages published while the engine called back, for the task that takes them in order.
-    deferred: mpsc::Sender<(Arc<Account>, Message)>,
+    deferred: mpsc::Sender<Deferred>,
+}
+
+/// A message that was published while the engine called back.
+struct Deferred {
+    account: Arc<Account>,
+    message: Message,
+    /// What is not acknowledged before it is stored.
+    held: Option<Arc<Held>>,
 }
 
 impl Publisher {
@@ -88,7 +98,7 @@ impl Publisher {
         self.fast.clear();
     }
 
-    fn publish(&self, account: &Arc<Account>, message: &Message) {
+    fn publish(&self, account: &Arc<Account>, message: &Message, held: Option<Arc<Held>>) {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
         if fast::is_fast(&message.reply) {
             return self.fast.take(account, &settings, message);
@@ -98,7 +108,7 @@ impl Publisher {
         }
         let reply = if settings.no_ack { Bytes::new() } else { message.reply.clone() };
         match prepare(&self.stream, &settings, message) {
-            Ok(new) => self.append(account.clone(), settings, new, reply),
+            Ok(new) => self.append(account.clone(), settings, new, reply, held),
             Err(error) if !reply.is_empty() => {
                 account.send(&ack::message(reply, ack::refused(&settings, &error)));
             }
@@ -112,6 +122,7 @@ impl Publisher {
         settings: Arc<Settings>,
         mut new: NewMessage,
         reply: Bytes,
+        held: Option<Arc<Held>>,
     ) {
         new.combined = settings.is_counter.then(Arc::default);
         let combined = new.combined.clone();
@@ -121,13 +132,7 @@ impl Publisher {
         });
         self.stream.append_with(new, move |result| {
             let outer = IS_IN_CALLBACK.replace(true);
-            if let (Some(republish), Some(stored), Ok(appended)) =
-                (&settings.republish, &again, &result)
-                && !appended.duplicate
-            {
-                republish.send(&account, &settings.name, stored, appended);
-            }
-            if !reply.is_empty() {
+            let acknowledgement = (!reply.is_empty()).then(|| {
                 let payload = match &result {
                     Ok(appended) => {
                         let combined = combined.as_ref().and_then(|told| told.get());
@@ -135,8 +140,17 @@ impl Publisher {
                     }
                     Err(error) => ack::refused(&settings, &ApiError::of_append(error)),
                 };
-                account.send(&ack::message(reply, payload));
+                ack::message(reply, payload)
+            });
+            match (&settings.republish, &again, &result) {
+                (Some(republish), Some(again), Ok(appended)) if !appended.duplicate => {
+                    Held::while_stored(&account, acknowledgement, || {
+                        republish.send(&account, &settings.name, again, appended);
+                    });
+                }
+                _ => drop(acknowledgement.map(|message| account.send(&message))),
             }
+            drop(held);
             IS_IN_CALLBACK.set(outer);
         });
     }
@@ -145,9 +159,12 @@ impl Publisher {
 impl Handler for Publisher {
     fn deliver(&self, account: &Arc<Account>, message: &Message, _origin: &Arc<Origin>) {
         if !IS_IN_CALLBACK.get() {
-            return self.publish(account, message);
+            return self.publish(account, message, None);
         }
-        if self.deferred.try_send((account.clone(), message.clone())).is_err() {
+        let (account, message) = (account.clone(), message.clone());
+        let deferred = Deferred { account, message, held: Held::of_this_thread() };
+        if let Err(error) = self.deferred.try_send(deferred) {
+            let message = error.into_inner().message;
             let subject = String::from_utf8_lossy(&message.subject);
             tracing::warn!(%subject, "a message that was published again is not captured: too many wait");
         }
@@ -155,13 +172,10 @@ impl Handler for Publisher {
 }
 
 /// Publishes what could not be published at once, in order.
-async fn take_deferred(
-    publisher: Weak<Publisher>,
-    mut messages: mpsc::Receiver<(Arc<Account>, Message)>,
-) {
-    while let Some((account, message)) = messages.recv().await {
+async fn take_deferred(publisher: Weak<Publisher>, mut messages: mpsc::Receiver<Deferred>) {
+    while let Some(Deferred { account, message, held }) = messages.recv().await {
         let Some(publisher) = publisher.upgrade() else { return };
-        publisher.publish(&account, &message);
+        publisher.publish(&account, &message, held);
     }
 }
 
