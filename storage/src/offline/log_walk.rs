@@ -37,6 +37,8 @@ pub(super) struct WalkedLog {
     pub(super) config: Option<StoredConfig>,
     /// What indexes say of segments that are damaged.
     pub(super) notes: BTreeMap<SegmentNumber, Summary>,
+    /// Whole frames that the engine does not take, by segment and offset.
+    pub(super) refused: BTreeSet<(SegmentNumber, u64)>,
     /// It never held a record.
     pub(super) is_empty: bool,
 }
@@ -61,6 +63,7 @@ pub(super) fn walk(
         figures: LogFigures { log: format!("{:032x}", id.0), ..LogFigures::default() },
         findings: Vec::new(),
         notes: BTreeMap::new(),
+        refused: BTreeSet::new(),
         segment: None,
         shares: Vec::new(),
         checked: BTreeSet::new(),
@@ -80,6 +83,7 @@ pub(super) fn walk(
         figures: walk.figures,
         findings: walk.findings,
         notes: walk.notes,
+        refused: walk.refused,
         is_empty,
     })
 }
@@ -91,6 +95,7 @@ struct LogWalk<'a> {
     figures: LogFigures,
     findings: Vec<Finding>,
     notes: BTreeMap<SegmentNumber, Summary>,
+    refused: BTreeSet<(SegmentNumber, u64)>,
     segment: Option<SegmentWalk>,
     /// Messages with the bytes that they take on disk.
     shares: Vec<(u64, u32)>,
@@ -137,7 +142,10 @@ impl LogWalk<'_> {
         (self.examined)(header.frame_bytes());
         if self.is_stream {
             // First: what the engine does not take as a frame, counts for none.
-            self.rebuild.event(Replay::Frame(found, body.clone()))?;
+            if let Err(error) = self.rebuild.event(Replay::Frame(found, body.clone())) {
+                self.refused.insert((found.segment.number, found.offset));
+                return Err(error);
+            }
             for what in self.rebuild.damage() {
                 self.findings.push(Finding::at(Verdict::Damage, found.damaged(&what)));
             }

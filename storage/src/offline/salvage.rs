@@ -5,15 +5,16 @@
 //! Not here: the records of one log (`copy`).
 
 use super::{
-    LogFigures, LogKind, OfflineVolume, Progress, Survey, Verdict, copy::Copy, survey::SurveyedLog,
+    LogFigures, LogKind, OfflineVolume, Progress, Survey, Verdict, copy::Copy, log_walk::WalkedLog,
+    survey::SurveyedLog,
 };
 use crate::{
     Error, Result, VolumeOptions,
     catalogue::Catalogue,
     disk::{Disk, open_directory},
-    log::{LogId, SegmentNumber},
+    log::{LogId, Replay, SegmentNumber},
     store::{CommitMode, JOURNAL_FILE_BYTES, LogOptions, LogStore, LogStoreOptions},
-    stream::{SyncPolicy, stored::StoredConfig, summary::Summary},
+    stream::{SyncPolicy, replay::of_another_history, stored::StoredConfig, summary::Summary},
     volume::{DiskMethod, LogOwner, new_incarnation},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
@@ -158,8 +159,18 @@ impl OfflineVolume {
         target: &mut Target,
         examined: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        target.add(config, &log.walked.notes, examined, &mut |copy| {
-            self.walk(log.walked.id, &mut |event| copy.event(event)).map(drop)
+        let WalkedLog { id, notes, refused, .. } = &log.walked;
+        target.add(config, notes, examined, &mut |copy| {
+            let mut take = |event| match event {
+                // It comes again as damage.
+                Replay::Frame(found, _)
+                    if refused.contains(&(found.segment.number, found.offset)) =>
+                {
+                    Err(of_another_history(&found))
+                }
+                event => copy.event(event),
+            };
+            self.walk(*id, &mut take).map(drop)
         })
     }
 }

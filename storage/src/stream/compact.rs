@@ -1,7 +1,7 @@
 //! Writes sealed segments again that are mostly dead: messages that are gone leave a few bytes, everything else stays.
 //!
 //! Invariants: a message whose removal is not committed stays, and so does whatever the dedup window may still need; records
-//! keep their positions and messages their sequences.
+//! keep their positions and messages their sequences, and what is left still says how far the sequences went.
 //! Not here: the files (`log::rewrite`), how often (`volume::housekeeper`).
 
 use super::{
@@ -69,7 +69,8 @@ impl Stream {
     pub(crate) fn compact(&self, now: Timestamp) -> Result<bool> {
         let Some(candidate) = self.core().mostly_dead(now) else { return Ok(false) };
         let Candidate { log, number, bytes, stays } = candidate;
-        let mut rewriting = Rewriting::default();
+        let stays_through = stays.iter().copied().max().unwrap_or(0);
+        let mut rewriting = Rewriting { stays_through, ..Rewriting::default() };
         log.visit_segment(number, &mut |frame| {
             rewriting.frame(&frame, &|sequence| stays.contains(&sequence));
             Ok(())
@@ -97,6 +98,10 @@ struct Rewriting {
     position: u64,
     /// Records that are left out since the last one that stayed.
     void: u32,
+    /// The last message among them.
+    void_through: u64,
+    /// The last message of the segment that stays.
+    stays_through: u64,
     is_begun: bool,
     is_odd: bool,
 }
@@ -129,6 +134,7 @@ impl Rewriting {
         match record {
             Record::Message(message) if !stays(message.sequence) => {
                 self.void = self.void.saturating_add(1);
+                self.void_through = message.sequence;
                 return;
             }
             Record::Void(records) => {
@@ -150,8 +156,17 @@ impl Rewriting {
     }
 
     fn put_void(&mut self) {
+        let through = std::mem::take(&mut self.void_through);
+        let is_told = through <= self.stays_through;
+        if !is_told {
+            // No message behind it tells that its sequence was given out: a skip in its place does.
+            self.void -= 1;
+        }
         if self.void > 0 {
             self.encoder.void(std::mem::take(&mut self.void));
+        }
+        if !is_told {
+            self.encoder.skip(through);
         }
     }
 

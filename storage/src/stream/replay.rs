@@ -18,11 +18,18 @@ use super::{
 use crate::{
     Error, Result, Timestamp,
     format::NUMBER_MAX,
-    log::{FrameBody, LogRef, Position, Replay},
+    log::{FoundFrame, FrameBody, LogRef, Position, Replay},
     stream::Lost,
 };
 use bytes::Bytes;
 use std::{collections::BTreeMap, time::Duration};
+
+/// Why a frame whose sequences were there before it is not taken.
+pub(crate) fn of_another_history(found: &FoundFrame) -> Error {
+    let what = "its sequences come a second time";
+    let place = found.damaged(what).path.display().to_string();
+    Error::Damaged { place, what: what.into() }
+}
 
 /// A stream that is being built.
 pub(crate) struct Rebuild {
@@ -65,9 +72,7 @@ impl Rebuild {
                 // Sound frames only rise, and messages within a frame do. This one is of another history: a journal that
                 // was put into the place of a segment has what a power cut took back beside what came instead.
                 if frame.base_sequence <= self.last_sequence {
-                    let what = "its sequences come a second time";
-                    let place = found.damaged(what).path.display().to_string();
-                    return Err(Error::Damaged { place, what: what.into() });
+                    return Err(of_another_history(&found));
                 }
                 self.frame(&frame);
             }

@@ -205,7 +205,8 @@ fn logs_without_journal_and_checkpoints_are_said() {
     check_salvage(&rest, &disk, Allowed::default(), true);
 }
 
-fn salvage(disk: &SimulatedDisk) -> (Salvage, SimulatedDisk) {
+/// Copies what can be read to a disk of its own.
+pub(super) fn salvage(disk: &SimulatedDisk) -> (Salvage, SimulatedDisk) {
     let target = SimulatedDisk::new(77);
     let volume = OfflineVolume::open_on(Arc::new(disk.clone())).unwrap();
     let to = Arc::new(target.clone());
@@ -258,7 +259,7 @@ fn check_salvage(rest: &Rest, disk: &SimulatedDisk, allowed: Allowed, is_exact: 
         if is_exact {
             let missing: BTreeSet<u64> =
                 kept.held.iter().filter(|at| !messages.contains_key(at)).copied().collect();
-            assert_eq!(lost, missing, "{name}");
+            assert_eq!(lost, missing, "{name}: {:#?}", salvage.survey.findings);
         }
         if !said && allowed.silent_from.is_none() {
             assert_eq!(stream.progress_entries(), kept.progress);

@@ -118,10 +118,57 @@ fn a_segment_that_is_written_to_again_gets_another_index() {
     assert!(content(&disk, &index) != old, "the old index stands");
 }
 
-/// Frames that a power cut took back, and behind them one of those that came instead: the position is right, and the sequences
-/// were there before. All ways of reading find the same messages, and the frame is named.
+/// The last messages of a segment are gone when the segment is written again: what is left, and the index of it, say that its
+/// sequence was given out.
 #[test]
-fn a_frame_of_another_history_is_damage() {
+fn a_segment_that_was_written_again_says_how_far_it_went() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let (volume, stream) = created(&disk, &clock);
+    let [first, second, index] =
+        ["00000000000000000000.seg", "00000000000000000001.seg", "00000000000000000000.idx"]
+            .map(|file| path_of(&stream, file));
+    let append = || now(stream.append(message("a", &[7; 300]))).unwrap().sequence;
+    let last = (0..5).map(|_| append()).max().unwrap();
+    (2..=last).for_each(|at| now(stream.delete(at)).unwrap());
+    let application = vec![1; 300];
+    now(stream.update(StreamConfig { application, ..stream.config() })).unwrap();
+    let len = content(&disk, &first).len();
+    assert!(!disk.paths().contains(&second), "the removals have to be in the first one");
+    append();
+    assert!(disk.paths().contains(&second));
+    for _ in 0..500 {
+        clock.advance(1_000_000_000);
+        volume.tick();
+    }
+    assert!(content(&disk, &first).len() < len / 2, "it was not written again");
+    assert!(disk.paths().contains(&index));
+    drop(stream);
+    volume.close().unwrap();
+    drop(volume);
+
+    let damaged = copied(&disk);
+    let mut bytes = content(&disk, &first);
+    *bytes.last_mut().unwrap() ^= 1;
+    replace(&damaged, &first, &bytes);
+    let (salvage, _) = offline_test::salvage(&damaged);
+    assert_eq!(salvage.streams[0].lost, [(1, 1)]);
+
+    // Nothing else is there to say it.
+    for has_index in [true, false] {
+        let alone = copied(&disk);
+        let is_gone = |path: &PathBuf| {
+            !path.starts_with("logs") || *path == second || (*path == index && !has_index)
+        };
+        alone.paths().iter().filter(|path| is_gone(path)).for_each(|path| {
+            alone.remove_file(path).unwrap();
+        });
+        check_goes_on(&alone.restart(1), &clock, last);
+    }
+}
+
+/// A stream of three messages, and behind them a frame of another history: the position is right, and the sequences were
+/// there before. `change` makes it, where the first message is another one.
+fn behind_another(change: impl Fn(&Stream)) -> (SimulatedDisk, TestClock, PathBuf, u64) {
     let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
     let (volume, stream) = created(&disk, &clock);
     let segment = path_of(&stream, "00000000000000000000.seg");
@@ -140,13 +187,23 @@ fn a_frame_of_another_history_is_damage() {
         now(stream.update(StreamConfig { application, ..stream.config() })).unwrap();
     }
     let before = content(&other, &segment).len();
-    now(stream.append(message("b", b"two instead"))).unwrap();
+    change(&stream);
     let frame = content(&other, &segment)[before..].to_vec();
     drop((volume, stream));
 
     let mut bytes = content(&disk, &segment);
+    let offset = bytes.len() as u64;
     bytes.extend(frame);
     replace(&disk, &segment, &bytes);
+    (disk, clock, segment, offset)
+}
+
+/// All ways of reading find the same messages, and the frame is named.
+#[test]
+fn a_frame_of_another_history_is_damage() {
+    let (disk, clock, _, _) = behind_another(|stream| {
+        now(stream.append(message("b", b"two instead"))).unwrap();
+    });
     let (volume, stream) = opened(&disk, &clock);
     let damage = &volume.recovery().damage;
     assert!(matches!(&damage[..], [one] if one.contains("come a second time")), "{damage:?}");
@@ -158,4 +215,35 @@ fn a_frame_of_another_history_is_damage() {
         finding.places.iter().any(|place| place.what.contains("come a second time"))
     }));
     check_goes_on(&disk.restart(1), &clock, 3);
+}
+
+/// Nor does a copy have any of it: neither its messages, though one has a sequence that is free, nor what it removes.
+#[test]
+fn salvage_copies_nothing_of_another_history() {
+    let removal = |stream: &Stream| now(stream.delete(1)).unwrap();
+    let messages = |stream: &Stream| {
+        let copy =
+            |sequence| Item::Copy { sequence, time: Timestamp(7), message: message("b", b"") };
+        let steps = vec![Step { items: (2..=4).map(copy).collect(), progress: None }];
+        now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+    };
+    let changes: [(&dyn Fn(&Stream), _); 2] = [(&removal, (4, 4)), (&messages, (4, 6))];
+    for (change, expected) in changes {
+        let (disk, clock, segment, offset) = behind_another(change);
+        let (salvage, copy) = offline_test::salvage(&copied(&disk));
+        let named = salvage.survey.findings.iter().find(|finding| {
+            finding.places.iter().any(|place| (&place.path, place.offset) == (&segment, offset))
+        });
+        let named = named.unwrap_or_else(|| panic!("{:?}", salvage.survey.findings));
+        assert_eq!(named.lost, [expected]);
+        assert_eq!(salvage.streams[0].lost, [expected]);
+        let (volume, stream) = opened(&copy, &clock);
+        let payloads: Vec<_> = served(&stream, 9).into_values().map(|it| it.payload).collect();
+        assert_eq!(payloads, [&b"one"[..], b"two", b"thr"]);
+        drop((volume, stream));
+        check_goes_on(&copy.restart(1), &clock, expected.1);
+
+        let (_volume, stream) = opened(&disk, &clock);
+        assert_eq!(stream.state().lost.sequences, [expected], "a start says otherwise");
+    }
 }
