@@ -307,6 +307,10 @@ impl Log for FileLog {
         self.find(|table| table.find_sequence(sequence))
     }
 
+    fn span_of(&self, sequence: u64) -> Option<(u64, u64)> {
+        self.readable.read().unwrap_or_else(PoisonError::into_inner).table.span_of(sequence)
+    }
+
     #[cfg(test)]
     fn frame_at(&self, position: Position) -> Result<Option<FrameBody>> {
         self.find(|table| table.find_position(position))

@@ -216,6 +216,17 @@ impl FrameTable {
         })
     }
 
+    /// The sequences (inclusive) that no other frame than the one of this sequence would hold.
+    pub(crate) fn span_of(&self, sequence: u64) -> Option<(u64, u64)> {
+        let first = self.find_sequence(sequence)?.place.base_sequence;
+        let above = self.segments.partition_point(|segment| segment.base_sequence <= sequence);
+        let next = self.segments.get(above.checked_sub(1)?..)?.iter().find_map(|segment| {
+            let above = segment.frames.partition_point(|frame| frame.base_sequence <= sequence);
+            segment.frames.get(above)
+        });
+        Some((first, next.map_or(u64::MAX, |frame| frame.base_sequence - 1)))
+    }
+
     #[cfg(test)]
     /// The frame that starts at `position`, or the lost range that holds it.
     pub(crate) fn find_position(&self, position: Position) -> Option<Lookup> {

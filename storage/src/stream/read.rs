@@ -133,6 +133,19 @@ impl Core {
         last
     }
 
+    /// Counts a message as lost. Gives the sequences of its frame, or its own where the frame is whole, unless it is not
+    /// held or something of them is lost already: one frame is told once, however many messages it has.
+    pub(super) fn lose(&mut self, sequence: u64, is_frame: bool) -> Option<(u64, u64)> {
+        let entry = self.contents.lose(sequence)?;
+        let span = self.log.span_of(sequence).filter(|_| is_frame).unwrap_or((sequence, sequence));
+        let (first, last) = (span.0, span.1.min(self.committed_sequence));
+        let is_told = self.lost.sequences.iter().any(|(from, to)| *from <= last && first <= *to);
+        self.lost.bytes += u64::from(entry.bytes);
+        let ranges = self.lost.sequences.drain(..).chain([(sequence, sequence)]).collect();
+        self.lost.sequences = super::limit::joined(ranges).into_vec();
+        (!is_told).then_some((first, last))
+    }
+
     fn subject_of(&self, sequence: u64) -> Option<String> {
         let entry = self.contents.entries.get(sequence)?;
         std::str::from_utf8(self.contents.subjects.subject(entry.subject)).ok().map(str::to_owned)
@@ -242,11 +255,13 @@ impl Stream {
 
     fn lose_if_held(&self, sequence: u64, error: &Error) {
         let mut core = self.core();
-        let Some(entry) = core.contents.lose(sequence) else { return };
-        tracing::error!(stream = core.config.name, sequence, %error, "message is lost to damage");
-        core.lost.bytes += u64::from(entry.bytes);
-        let ranges = core.lost.sequences.drain(..).chain([(sequence, sequence)]).collect();
-        core.lost.sequences = super::limit::joined(ranges).into_vec();
+        let Some((first, last)) = core.lose(sequence, matches!(error, Error::Damaged { .. }))
+        else {
+            return;
+        };
+        let stream = core.config.name.clone();
+        drop(core);
+        tracing::error!(stream, sequence, first, last, %error, "messages are lost to damage");
     }
 
     fn read_one(&self, find: impl FnOnce(&Core) -> Option<u64>) -> Result<Option<Message>> {
