@@ -3,7 +3,7 @@
 //! Invariants: damage is told before the good frame after it, with that frame's sequence as its end.
 //! Not here: how damage is found (`segment::scan`).
 
-use super::{FoundFrame, FrameBody, Position, Replay};
+use super::{FoundFrame, FrameBody, Position, RECORDS_BEFORE_MISSING, Replay};
 use crate::{
     DamagedBytes, Result,
     format::{segment_header::SEGMENT_HEADER_BYTES, segment_index::SegmentIndex},
@@ -64,7 +64,9 @@ impl<'a> DamageReport<'a> {
         if let Some(pending) = &mut self.pending
             && self.is_first
             && found.offset == SEGMENT_HEADER_BYTES as u64
-            && matches!(&pending.places[..], [place] if place.path == segment_path(found.segment))
+            && let [place] = &pending.places[..]
+            && place.path == segment_path(found.segment)
+            && place.what != RECORDS_BEFORE_MISSING
         {
             // Of the oldest segment nothing but its header is damaged: what was before it went long ago.
             pending.from_sequence = body.base_sequence;

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     DamagedBytes, Error, Result, Timestamp,
     catalogue::CATALOGUE_LOG,
+    format::segment_header::SegmentId,
     log::{FoundFrame, FrameBody, LogId, RECORDS_BEFORE_MISSING, Replay, SegmentNumber},
     segment::{index_path, segment_path},
     stream::{
@@ -205,9 +206,14 @@ impl LogWalk<'_> {
         let Some(segment) = self.segment.take() else { return Ok(()) };
         let id = segment.id();
         let path = segment_path(id);
+        // What is cut off between two frames is missed where the next segment begins.
+        let number = SegmentNumber(id.number.0.saturating_add(1));
+        let next = segment_path(SegmentId { number, ..id });
+        let is_here = |place: &DamagedBytes| {
+            place.path == path || (place.path == next && place.what == RECORDS_BEFORE_MISSING)
+        };
         let is_damaged = self.findings.iter().any(|finding| {
-            finding.verdict == Verdict::Damage
-                && finding.places.iter().any(|place| place.path == path)
+            finding.verdict == Verdict::Damage && finding.places.iter().any(is_here)
         });
         let checked = segment.check(&self.volume.below, is_damaged)?;
         self.checked.insert(index_path(id));

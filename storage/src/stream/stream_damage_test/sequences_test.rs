@@ -270,3 +270,52 @@ fn a_damaged_frame_is_told_once() {
     assert_eq!([1, 2].map(|at| core.lose(at, false)), [Some((1, 1)), Some((2, 2))]);
     assert_eq!(core.lost.sequences, [(1, 5), (7, 8)]);
 }
+
+/// Nothing in it is damaged: that there was more is seen where the next segment begins.
+#[test]
+fn a_segment_that_is_cut_between_frames_loses_what_its_index_says() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let (volume, stream) = created(&disk, &clock);
+    let [first, second, index] =
+        ["00000000000000000000.seg", "00000000000000000001.seg", "00000000000000000000.idx"]
+            .map(|file| path_of(&stream, file));
+    let append = || now(stream.append(message("a", &[7; 300]))).unwrap().sequence;
+    for _ in 0..3 {
+        append();
+    }
+    now(stream.delete(2)).unwrap();
+    while !disk.paths().contains(&second) {
+        append();
+    }
+    let last = append();
+    while !disk.paths().contains(&index) {
+        clock.advance(1_000_000_000);
+        volume.tick();
+    }
+    drop(stream);
+    volume.close().unwrap();
+    drop(volume);
+
+    let bytes = content(&disk, &first);
+    let (mut at, mut cuts) = (64, 0);
+    while let Some(header) = bytes.get(at..at + 64) {
+        let damaged = copied(&disk);
+        replace(&damaged, &first, &bytes[..at]);
+        let (salvage, copy) = offline_test::salvage(&damaged);
+        let (_copy, stream) = opened(&copy, &clock);
+        let there = served(&stream, last);
+        let gone: Vec<u64> = (1..=last).filter(|at| *at != 2 && !there.contains_key(at)).collect();
+        let lost: Vec<u64> =
+            salvage.streams[0].lost.iter().flat_map(|(from, to)| *from..=*to).collect();
+        assert_eq!(lost, gone, "{at}: {:?}", salvage.survey.findings);
+        assert!(!gone.is_empty() && !there.contains_key(&2), "{at}: it came back");
+
+        let (_volume, stream) = opened(&damaged, &clock);
+        let lost = stream.state().lost.sequences;
+        let is_lost = |at: &u64| lost.iter().any(|(from, to)| (from..=to).contains(&at));
+        assert!(gone.iter().all(is_lost), "{at}: {gone:?} {lost:?}");
+        at += 64 + u32::from_le_bytes(header[4..8].try_into().unwrap()) as usize;
+        cuts += 1;
+    }
+    assert!(cuts > 5, "{cuts}");
+}
