@@ -227,9 +227,10 @@ fn salvage_copies_nothing_of_another_history() {
         let steps = vec![Step { items: (2..=4).map(copy).collect(), progress: None }];
         now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
     };
-    let changes: [(&dyn Fn(&Stream), _); 2] = [(&removal, (4, 4)), (&messages, (4, 6))];
-    for (change, expected) in changes {
-        let (disk, clock, segment, offset) = behind_another(change);
+    let of_removal = (behind_another(removal), (4, 4));
+    let of_messages = (behind_another(messages), (4, 6));
+    for (damaged, expected) in [of_removal, of_messages] {
+        let (disk, clock, segment, offset) = damaged;
         let (salvage, copy) = offline_test::salvage(&copied(&disk));
         let named = salvage.survey.findings.iter().find(|finding| {
             finding.places.iter().any(|place| (&place.path, place.offset) == (&segment, offset))
