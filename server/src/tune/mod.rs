@@ -4,7 +4,8 @@
 //! axis is changed at a time (`plan`). Every point opens a volume of its own in a scratch folder, appends for a while with
 //! a bounded number under way, and closes it (`load`). The base is measured at the start, in the middle and at the end: how
 //! far these differ is the noise of the machine, and a setting is recommended only where it gains more than that
-//! (`recommendation`). What looks promising is measured once more, together.
+//! (`recommendation`). What looks promising is measured again, alone and then together in turn with the base, three times
+//! each.
 //!
 //! Invariants: the scratch folder is gone when the command ends, also after SIGINT and SIGTERM; what is recommended is never
 //! less durable than what was asked for.

@@ -1,7 +1,7 @@
 //! The choice: which settings the measurements speak for. Pure, from figures to settings and sentences.
 //!
-//! Invariants: a setting leaves its default only where it gains more than the machine is noisy; the sync policy is the one
-//! that was asked for, unless an interval is allowed.
+//! Invariants: a setting leaves its default only where it gains more than the machine is noisy, alone and together with the
+//! others, in the middle of three runs each; the sync policy is the one that was asked for, unless an interval is allowed.
 //! Not here: what is measured (`plan`), the configuration file (`configuration`).
 
 use super::load::Figures;
@@ -15,6 +15,9 @@ use serde::Serialize;
 const NOISE_MIN: f64 = 0.05;
 /// From here on the reader is told that the machine was busy.
 const NOISE_LOUD: f64 = 0.25;
+
+/// So often is measured what may be recommended: one run alone says little.
+pub(super) const RUNS: usize = 3;
 
 /// What to set, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,16 +52,31 @@ pub(super) struct Wish {
 
 /// The middle one of the base points by throughput; there is one as soon as the base was measured.
 pub(super) fn middle_base(points: &[Measured]) -> Option<&Measured> {
-    let mut bases: Vec<_> = points.iter().filter(|measured| measured.part == Part::Base).collect();
-    bases.sort_by(|a, b| throughput(a).total_cmp(&throughput(b)));
-    bases.get(bases.len() / 2).copied()
+    middle(points.iter().filter(|measured| measured.part == Part::Base))
+}
+
+/// The middle one by throughput.
+fn middle<'a>(measured: impl Iterator<Item = &'a Measured>) -> Option<&'a Measured> {
+    let mut all: Vec<_> = measured.collect();
+    all.sort_by(|a, b| throughput(a).total_cmp(&throughput(b)));
+    all.get(all.len() / 2).copied()
+}
+
+/// What was measured of a point for itself.
+fn runs_of(points: &[Measured], point: Point) -> impl Iterator<Item = &Measured> {
+    let is_alone = |part| matches!(part, Part::Axis(_) | Part::DiskLoad | Part::Again);
+    points.iter().filter(move |measured| measured.point == point && is_alone(measured.part))
+}
+
+fn is_disk_alone(part: Part) -> bool {
+    matches!(part, Part::Axis(Axis::Disk) | Part::DiskLoad)
 }
 
 impl Recommendation {
-    /// What the points speak for.
-    pub(super) fn from(points: &[Measured], wish: Wish) -> Option<Self> {
+    /// What the points speak for, as far as the settings were measured one by one.
+    pub(super) fn promising(points: &[Measured], wish: Wish) -> Option<Self> {
         let base = middle_base(points)?;
-        let base_spread = spread(points, base);
+        let base_spread = spread(points, Part::Base, base);
         let choice = Choice { points, base, noise: base_spread.max(NOISE_MIN) };
         let (disk, disk_reason) = choice.disk();
         let (segment_bytes, segment_reason) = choice.segment();
@@ -66,14 +84,44 @@ impl Recommendation {
         let mut reasons = vec![disk_reason, segment_reason, sync_reason];
         reasons.extend(choice.compression());
         reasons.push(choice.noise(base_spread));
-        let chosen = Self { disk, segment_bytes, sync, base_spread, reasons };
-        Some(choice.confirmed(chosen))
+        Some(Self { disk, segment_bytes, sync, base_spread, reasons })
     }
 
-    /// The base point with these settings but for the sync policy, which is no matter of speed alone.
-    pub(super) fn point(&self, base: Point) -> Point {
+    /// What the points speak for: what is promising, and was better than the defaults when it was measured together.
+    pub(super) fn from(points: &[Measured], wish: Wish) -> Option<Self> {
+        let base = middle_base(points)?;
+        let mut chosen = Self::promising(points, wish)?;
+        let choice = Choice { points, base, noise: chosen.base_spread.max(NOISE_MIN) };
+        if let Some((is_confirmed, text)) = choice.together(chosen.point(base.point, wish)) {
+            if !is_confirmed {
+                chosen.disk = DiskMethod::Auto;
+                chosen.segment_bytes = base.point.segment_bytes;
+                chosen.sync = wish.asked;
+            }
+            chosen.reasons.push(Reason { about: "together", text });
+        }
+        Some(chosen)
+    }
+
+    /// The base point with these settings; with the sync policy where it is not simply the one that was asked for.
+    pub(super) fn point(&self, base: Point, wish: Wish) -> Point {
         let disk = if self.disk == DiskMethod::Auto { base.disk } else { self.disk };
-        Point { disk, segment_bytes: self.segment_bytes, ..base }
+        let sync = if self.sync == wish.asked { base.sync } else { self.sync };
+        Point { disk, segment_bytes: self.segment_bytes, sync, ..base }
+    }
+
+    /// The points that these settings rest on and that were measured less than `RUNS` times.
+    pub(super) fn finalists(&self, points: &[Measured], base: Point, wish: Wish) -> Vec<Point> {
+        let mut found = Vec::new();
+        let disks = points.iter().filter(|run| is_disk_alone(run.part));
+        for run in disks.filter(|run| run.point.disk == self.disk) {
+            found.push(run.point);
+            found.push(Point { disk: base.disk, ..run.point });
+        }
+        found.push(Point { segment_bytes: self.segment_bytes, ..base });
+        found.push(Point { sync: self.point(base, wish).sync, ..base });
+        found.retain(|point| *point != base && runs_of(points, *point).count() < RUNS);
+        found
     }
 }
 
@@ -81,10 +129,11 @@ fn throughput(measured: &Measured) -> f64 {
     measured.figures.messages_per_second
 }
 
-fn spread(points: &[Measured], base: &Measured) -> f64 {
-    let bases = || points.iter().filter(|measured| measured.part == Part::Base).map(throughput);
-    let (least, most) = (bases().fold(f64::MAX, f64::min), bases().fold(0.0, f64::max));
-    (most - least) / throughput(base)
+/// How far runs of a part lie apart, beside one of them.
+fn spread(points: &[Measured], part: Part, beside: &Measured) -> f64 {
+    let runs = || points.iter().filter(|measured| measured.part == part).map(throughput);
+    let (least, most) = (runs().fold(f64::MAX, f64::min), runs().fold(0.0, f64::max));
+    (most - least) / throughput(beside)
 }
 
 /// The decisions, each over the same points.
@@ -100,11 +149,13 @@ impl Choice<'_> {
         if point == self.base.point {
             return Some(&self.base.figures);
         }
-        self.points.iter().find(|measured| measured.point == point).map(|found| &found.figures)
+        middle(runs_of(self.points, point)).map(|found| &found.figures)
     }
 
+    /// The points of an axis, of each the middle run.
     fn on(&self, axis: Axis) -> impl Iterator<Item = &Measured> {
-        self.points.iter().filter(move |measured| measured.part == Part::Axis(axis))
+        let first = self.points.iter().filter(move |measured| measured.part == Part::Axis(axis));
+        first.filter_map(|first| middle(runs_of(self.points, first.point)))
     }
 
     fn gain(&self, measured: &Measured) -> f64 {
@@ -131,7 +182,7 @@ impl Choice<'_> {
                     percent(p99),
                 );
                 match self.is_gain(rate) && p99 <= 1.0 + self.noise {
-                    true => (other, format!("{found}: it is set.")),
+                    true => (other, format!("{found}: more than the noise.")),
                     false => (
                         DiskMethod::Auto,
                         format!("{found}: auto stays, which takes {taken} here."),
@@ -144,11 +195,10 @@ impl Choice<'_> {
 
     /// A disk method beside that of the base: the loads both were measured at, and the mean ratios of throughput and p99.
     fn beside_base(&self, disk: DiskMethod) -> (usize, f64, f64) {
-        let is_disk_alone = |part| matches!(part, Part::Axis(Axis::Disk) | Part::DiskLoad);
         let others = self.points.iter().filter(|found| is_disk_alone(found.part));
         let pairs = others.filter(|found| found.point.disk == disk).filter_map(|found| {
             let beside = Point { disk: self.base.point.disk, ..found.point };
-            Some((&found.figures, self.figures(beside)?))
+            Some((self.figures(found.point)?, self.figures(beside)?))
         });
         let pairs: Vec<_> = pairs.collect();
         let rate = |(other, base): &(&Figures, &Figures)| {
@@ -173,7 +223,7 @@ impl Choice<'_> {
                     bytes_text(default),
                 );
                 match self.is_gain(self.gain(best)) {
-                    true => (bytes, format!("{found}: it is set.")),
+                    true => (bytes, format!("{found}: more than the noise.")),
                     false => (default, format!("{found}: the default stays.")),
                 }
             }
@@ -202,7 +252,7 @@ impl Choice<'_> {
                     (true, SyncPolicy::Always) if self.is_gain(gain) => (
                         best.point.sync,
                         format!(
-                            "{found}: set, as an interval was allowed. A crash of the machine can take back {name} of acknowledged messages."
+                            "{found}, and an interval was allowed. A crash of the machine can take back {name} of acknowledged messages."
                         ),
                     ),
                     (true, SyncPolicy::Always) => (
@@ -248,33 +298,44 @@ impl Choice<'_> {
             false => "Smaller differences are taken for noise",
         };
         let text = format!(
-            "the same base point differed by {} between the start, the middle and the end of the run. {verdict}; a setting must gain more than {} to be recommended.",
+            "the same base point differed by {} over the run. {verdict}; a setting must gain more than {} to be recommended.",
             percent(base_spread),
             percent(self.noise),
         );
         Reason { about: "noise", text }
     }
 
-    /// Settings that looked good one by one must also be good together, once they were measured so.
-    fn confirmed(&self, mut chosen: Recommendation) -> Recommendation {
-        let together = self.points.iter().find(|measured| measured.part == Part::Together);
-        let Some(together) = together else { return chosen };
-        let (is_chosen, gain) =
-            (together.point == chosen.point(self.base.point), self.gain(together));
-        let what = together.point.difference(&self.base.point);
-        let found = format!("{what} has {} of the throughput of the defaults", percent(gain));
-        let text = match is_chosen && gain >= 1.0 {
-            true => format!("measured once more, {found}."),
-            false => {
-                chosen.disk = DiskMethod::Auto;
-                chosen.segment_bytes = self.base.point.segment_bytes;
-                format!(
-                    "this looked better on the way; measured once more, {found}: the defaults stay."
-                )
-            }
+    /// Settings that look good one by one must also be good together, beside the defaults in turn. Whether they are, and in
+    /// words; `None` where the defaults are all there is.
+    fn together(&self, chosen: Point) -> Option<(bool, String)> {
+        let runs = || self.points.iter().filter(|measured| measured.part == Part::Together);
+        let first = self.points.iter().position(|measured| measured.part == Part::Together);
+        let Some((together, first)) = middle(runs()).zip(first) else {
+            let what = "this turned out to be promising only at the end of the run, and was not measured together: the defaults stay. Run again";
+            return (chosen != self.base.point).then(|| (false, what.to_owned()));
         };
-        chosen.reasons.push(Reason { about: "together", text });
-        chosen
+        let in_turn = self.points.get(first..).and_then(middle_base).unwrap_or(self.base);
+        let noise = self.noise.max(spread(self.points, Part::Together, together));
+        let gain = throughput(together) / throughput(in_turn);
+        let found = format!(
+            "{} has {} of the throughput of the defaults (the middle of {} runs each, in turn)",
+            together.point.difference(&self.base.point),
+            percent(gain),
+            runs().count(),
+        );
+        let noise_text = percent(noise);
+        let (is_confirmed, text) = if gain > 1.0 + noise && together.point == chosen {
+            (true, format!("{found}: more than the noise of {noise_text}, so it is set."))
+        } else if gain > 1.0 + noise {
+            let what = "but over the whole run its parts are within the noise";
+            (false, format!("{found}, {what}: the defaults stay."))
+        } else if gain >= 1.0 - noise {
+            let what = format!("that is within the noise of {noise_text}");
+            (false, format!("{found}: {what}, so the defaults stay."))
+        } else {
+            (false, format!("{found}: the defaults stay."))
+        };
+        Some((is_confirmed, text))
     }
 }
 

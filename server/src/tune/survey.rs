@@ -22,7 +22,9 @@ pub(super) enum Part {
     Axis(Axis),
     /// A disk method at the ends of the load.
     DiskLoad,
-    /// The settings that looked good one by one, together.
+    /// A point that looked good, again.
+    Again,
+    /// The settings that looked good one by one, together; each run is followed by one of the base.
     Together,
 }
 

@@ -1,5 +1,6 @@
 //! The run: which points are measured in which order, each in an empty folder.
-//! Order: the disk alone, base, half of the axes, base, the other half, what looked promising, base.
+//! Order: the disk alone, base, half of the axes, base, the other half, again what looked promising, then all of that
+//! together and the base in turn.
 //! Not here: how a point is measured (`load`), what the figures speak for (`recommendation`).
 
 use super::error::{Result, TuneError};
@@ -8,7 +9,7 @@ use super::machine::Machine;
 use super::plan::{DISK_METHODS, Plan};
 use super::point::{Axis, Point, disk_name};
 use super::raw;
-use super::recommendation::{Recommendation, Wish};
+use super::recommendation::{RUNS, Recommendation, Wish};
 use super::stop::Stop;
 use super::survey::{Measured, Measurements, Part};
 use headwater_storage::volume::DiskMethod;
@@ -51,8 +52,8 @@ impl<'a> Sweep<'a> {
         let axes = Axis::ALL.map(|axis| (axis, plan.points(axis, base, &methods)));
         let disk_loads = plan.disk_loads(base, &methods);
         let on_axes: usize = axes.iter().map(|(_, points)| points.len()).sum();
-        // Three times the base, and perhaps a combination.
-        self.bar.set_length((raw::WRITE_BYTES.len() + on_axes + disk_loads.len() + 4) as u64);
+        // Three times the base.
+        self.bar.set_length((raw::WRITE_BYTES.len() + on_axes + disk_loads.len() + 3) as u64);
 
         let raw = self.raw()?;
         self.measure(Part::Base, base)?;
@@ -64,19 +65,33 @@ impl<'a> Sweep<'a> {
         }
         disk_loads.iter().try_for_each(|point| self.measure(Part::DiskLoad, *point))?;
         let wish = Wish { asked: plan.asked, allow_interval };
-        let promising = self.recommend(wish)?.point(base);
-        if promising != base {
-            self.measure(Part::Together, promising)?;
-        }
-        self.measure(Part::Base, base)?;
+        self.final_runs(base, wish)?;
         self.bar.finish_and_clear();
-        let recommendation = self.recommend(wish)?;
+        let recommendation = known(Recommendation::from(&self.points, wish))?;
         Ok(Measurements { raw, points: self.points, skipped, recommendation })
     }
 
-    fn recommend(&self, wish: Wish) -> Result<Recommendation> {
-        let found = Recommendation::from(&self.points, wish);
-        found.ok_or_else(|| TuneError::Report("the base was not measured".into()))
+    /// Measures what looks good until it was measured often enough, then all of it together, in turn with the base. What is
+    /// left of it after more runs may be something else, which is measured again then.
+    fn final_runs(&mut self, base: Point, wish: Wish) -> Result<()> {
+        let promising = loop {
+            let promising = known(Recommendation::promising(&self.points, wish))?;
+            let finalists = promising.finalists(&self.points, base, wish);
+            if finalists.is_empty() {
+                break promising.point(base, wish);
+            }
+            self.bar.inc_length(finalists.len() as u64);
+            finalists.into_iter().try_for_each(|point| self.measure(Part::Again, point))?;
+        };
+        if promising == base {
+            return self.measure(Part::Base, base);
+        }
+        self.bar.inc_length(2 * RUNS as u64);
+        for _ in 0..RUNS {
+            self.measure(Part::Together, promising)?;
+            self.measure(Part::Base, base)?;
+        }
+        Ok(())
     }
 
     /// The methods that this machine takes on this directory, and why it refuses the others.
@@ -124,6 +139,10 @@ impl<'a> Sweep<'a> {
             .map_err(|error| TuneError::file("make the folder", &folder, error))?;
         Ok(folder)
     }
+}
+
+fn known(found: Option<Recommendation>) -> Result<Recommendation> {
+    found.ok_or_else(|| TuneError::Report("the base was not measured".into()))
 }
 
 fn remove(folder: &Path) -> Result<()> {

@@ -67,8 +67,12 @@ pub(super) fn rows(survey: &Survey) -> Vec<[String; 8]> {
         let others = survey.along(axis).into_iter().filter(|found| found.part != Part::Base);
         rows.extend(others.map(|found| row(axis.name(), axis.label(&found.point), found)));
     }
-    for found in of(|part| matches!(part, Part::DiskLoad | Part::Together)) {
-        let name = if found.part == Part::Together { "together" } else { "combination" };
+    for found in of(|part| matches!(part, Part::DiskLoad | Part::Again | Part::Together)) {
+        let name = match found.part {
+            Part::Again => "again",
+            Part::Together => "together",
+            _ => "combination",
+        };
         rows.push(row(name, found.point.difference(&survey.base.point), found));
     }
     rows
