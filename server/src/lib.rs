@@ -5,6 +5,7 @@ pub mod auth;
 pub mod bench;
 pub mod cli;
 pub mod config;
+mod damage_log;
 pub mod jetstream;
 mod leaf;
 pub mod log;

@@ -3,6 +3,7 @@
 
 use crate::config::Options;
 use crate::config::options::{JetStreamOptions, StorageOptions};
+use crate::damage_log;
 use crate::jetstream::{self, Identity, JetStream};
 use crate::leaf;
 use crate::monitoring::{self, events};
@@ -236,19 +237,7 @@ async fn open_volume(
         .map_err(|error| refused(error.to_string()))?
         .map_err(|error| refused(error.to_string()))?;
     tracing::info!("Opened the volume, disk method: {}", volume.disk_method());
-    let report = volume.recovery();
-    if report.unclean {
-        let rounds = report.rounds_replayed;
-        tracing::warn!(
-            "Recovered: the volume was not closed, or not with all of its streams; {rounds} rounds"
-        );
-    }
-    for damage in &report.damage {
-        tracing::error!("{damage}");
-    }
-    for (stream, error) in &report.unreadable_streams {
-        tracing::error!("stream {stream:?} cannot be opened: {error}");
-    }
+    damage_log::log(&volume);
     Ok(Arc::new(volume))
 }
 
