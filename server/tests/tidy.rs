@@ -227,6 +227,29 @@ fn guarantees_name_tests_that_exist() {
     report("docs/GUARANTEES.md names tests that exist", &missing);
 }
 
+/// The program on the engine's front page is one that a reader copies, with the lines of `Cargo.toml` beside it.
+#[test]
+fn the_front_page_of_the_engine_names_what_its_program_needs() {
+    let page = fs::read_to_string(root().join("storage/src/lib.rs")).expect("the front page");
+    let page: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    let version = |name: &str| {
+        let line = workspace.lines().find(|line| line.starts_with(&format!("{name} = ")));
+        line.expect("a dependency").split('"').nth(1).expect("its version").to_owned()
+    };
+    let program: Vec<_> =
+        page.iter().skip_while(|line| !line.starts_with("use headwater_storage")).collect();
+    assert!(program.iter().all(|line| !line.starts_with("# #[") && !line.starts_with("# async")));
+    assert!(page.contains(&"headwater-storage = { path = \"../headwater/storage\" }"));
+    for (name, features) in [("tempfile", ""), ("tokio", "features = [\"macros\", \"rt\"]")] {
+        let line = page.iter().find(|line| line.starts_with(&format!("{name} = ")));
+        let line = line.unwrap_or_else(|| panic!("{name} is not named"));
+        let named = line.split('"').nth(1).expect("a version");
+        assert!(version(name).starts_with(named) && line.contains(features), "{line}");
+        assert!(program.iter().any(|line| line.contains(&format!("{name}::"))), "{name}");
+    }
+}
+
 #[test]
 fn the_checks_find_what_they_look_for() {
     assert_eq!(code_lines("a\n\nb\n#[cfg(test)]\nmod tests {}\n"), 2);

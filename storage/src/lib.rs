@@ -8,44 +8,54 @@
 //! Positions have one name each: `first <= committed <= durable <= written <= assigned`. Readers see nothing above
 //! `committed`.
 //!
-//! # A durable stream in thirty lines
+//! # A durable stream in forty lines
+//!
+//! The crate is not on a registry: name the folder where its sources are. The program below needs these lines in its
+//! `Cargo.toml`; the engine itself needs no runtime, its futures run on any executor.
+//!
+//! ```toml
+//! [dependencies]
+//! headwater-storage = { path = "../headwater/storage" }
+//! tempfile = "3.27"
+//! tokio = { version = "1.54", features = ["macros", "rt"] }
+//! ```
 //!
 //! ```
 //! use headwater_storage::{NewMessage, StreamConfig, Volume, VolumeOptions};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let directory = tempfile::tempdir()?;
-//! let volume = Volume::open(VolumeOptions::new(directory.path()))?;
-//! let config = StreamConfig { name: "orders".into(), ..StreamConfig::default() };
-//! let orders = volume.create_stream(config).await?;
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let directory = tempfile::tempdir()?;
+//!     let volume = Volume::open(VolumeOptions::new(directory.path()))?;
+//!     let config = StreamConfig { name: "orders".into(), ..StreamConfig::default() };
+//!     let orders = volume.create_stream(config).await?;
 //!
-//! // Returns when the message is on stable storage. `append_with` takes a callback instead, for many at once.
-//! let order = |subject: &'static str, payload: &'static str| NewMessage {
-//!     subject: subject.into(),
-//!     payload: payload.into(),
-//!     ..NewMessage::default()
-//! };
-//! let appended = orders.append(order("orders.new", "one tea")).await?;
-//! assert_eq!(appended.sequence, 1);
-//! orders.append(order("orders.paid", "one tea")).await?;
-//! assert_eq!(orders.get(1)?.payload, "one tea");
+//!     // Returns when the message is on stable storage. `append_with` takes a callback instead, for many at once.
+//!     let order = |subject: &'static str, payload: &'static str| NewMessage {
+//!         subject: subject.into(),
+//!         payload: payload.into(),
+//!         ..NewMessage::default()
+//!     };
+//!     let appended = orders.append(order("orders.new", "one tea")).await?;
+//!     assert_eq!(appended.sequence, 1);
+//!     orders.append(order("orders.paid", "one tea")).await?;
+//!     assert_eq!(orders.get(1)?.payload, "one tea");
 //!
-//! // A tail follows the stream and waits where there is nothing new.
-//! let mut tail = orders.tail(1, vec!["*.paid".into()]);
-//! let batch = tail.next(100, 1024 * 1024).await?;
-//! let sequences: Vec<u64> = batch.messages.iter().map(|message| message.sequence).collect();
-//! assert_eq!((sequences, batch.examined), (vec![2], 2));
+//!     // A tail follows the stream and waits where there is nothing new.
+//!     let mut tail = orders.tail(1, vec!["*.paid".into()]);
+//!     let batch = tail.next(100, 1024 * 1024).await?;
+//!     let sequences: Vec<u64> = batch.messages.iter().map(|message| message.sequence).collect();
+//!     assert_eq!((sequences, batch.examined), (vec![2], 2));
 //!
-//! // Dropping a volume closes it too; `close` says how that went.
-//! volume.close()?;
-//! drop((tail, orders, volume));
-//! let volume = Volume::open(VolumeOptions::new(directory.path()))?;
-//! assert!(!volume.recovery().unclean && volume.recovery().damage.is_empty());
-//! let orders = volume.stream("orders").ok_or("the stream is gone")?;
-//! assert_eq!(orders.state().messages, 2);
-//! # Ok(())
-//! # }
+//!     // Dropping a volume closes it too; `close` says how that went.
+//!     volume.close()?;
+//!     drop((tail, orders, volume));
+//!     let volume = Volume::open(VolumeOptions::new(directory.path()))?;
+//!     assert!(!volume.recovery().unclean && volume.recovery().damage.is_empty());
+//!     let orders = volume.stream("orders").ok_or("the stream is gone")?;
+//!     assert_eq!(orders.state().messages, 2);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! The folder `examples` of this crate has two programs: a tail with a filter, and an importer with many appends under
