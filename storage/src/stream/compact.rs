@@ -9,7 +9,7 @@ use super::{
     record::{Encoder, Record, Records},
 };
 use crate::{
-    Result, Timestamp,
+    Error, Result, Timestamp,
     limits::FRAME_BYTES_TARGET,
     log::{FrameBody, LogRef, NewFrame, Position, SegmentNumber},
     stream::SyncPolicy,
@@ -71,10 +71,17 @@ impl Stream {
         let Candidate { log, number, bytes, stays } = candidate;
         let stays_through = stays.iter().copied().max().unwrap_or(0);
         let mut rewriting = Rewriting { stays_through, ..Rewriting::default() };
-        log.visit_segment(number, &mut |frame| {
+        let visited = log.visit_segment(number, &mut |frame| {
             rewriting.frame(&frame, &|sequence| stays.contains(&sequence));
             Ok(())
-        })?;
+        });
+        if let Err(Error::Damaged { .. }) = visited {
+            // It stays as it is, and what cannot be read of it counts no more.
+            let mut sequences: Vec<u64> = stays.iter().copied().collect();
+            sequences.sort_unstable();
+            self.look_at(&log, &sequences)?;
+        }
+        visited?;
         let frames = rewriting.finish().unwrap_or_default();
         let new_bytes = frames.iter().map(|frame| frame.records.len() as u64).sum::<u64>();
         if !frames.is_empty() && new_bytes < bytes / 4 * 3 {

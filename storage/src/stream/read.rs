@@ -9,7 +9,7 @@ use super::{
     core::Core,
     entries::Entry,
     index::SubjectId,
-    record::{Record, Records, StoredMessage},
+    record::{Ranges, Record, Records, StoredMessage},
 };
 use crate::{Error, Message, Result, Timestamp, log::LogRef, subject};
 use std::collections::HashSet;
@@ -18,6 +18,8 @@ use std::collections::HashSet;
 const SCAN_MESSAGES: usize = 256;
 /// The index is asked at once for so many literal subjects: a look at each costs less than one message looked at.
 const LITERALS_MAX: usize = 4;
+/// Messages that are looked at together.
+const LOOK_MESSAGES: usize = 256;
 
 /// Which subjects a reader wants.
 #[derive(Clone, Debug)]
@@ -133,19 +135,6 @@ impl Core {
         last
     }
 
-    /// Counts a message as lost. Gives the sequences of its frame, or its own where the frame is whole, unless it is not
-    /// held or something of them is lost already: one frame is told once, however many messages it has.
-    pub(super) fn lose(&mut self, sequence: u64, is_frame: bool) -> Option<(u64, u64)> {
-        let entry = self.contents.lose(sequence)?;
-        let span = self.log.span_of(sequence).filter(|_| is_frame).unwrap_or((sequence, sequence));
-        let (first, last) = (span.0, span.1.min(self.committed_sequence));
-        let is_told = self.lost.sequences.iter().any(|(from, to)| *from <= last && first <= *to);
-        self.lost.bytes += u64::from(entry.bytes);
-        let ranges = self.lost.sequences.drain(..).chain([(sequence, sequence)]).collect();
-        self.lost.sequences = super::limit::joined(ranges).into_vec();
-        (!is_told).then_some((first, last))
-    }
-
     fn subject_of(&self, sequence: u64) -> Option<String> {
         let entry = self.contents.entries.get(sequence)?;
         std::str::from_utf8(self.contents.subjects.subject(entry.subject)).ok().map(str::to_owned)
@@ -232,6 +221,12 @@ impl From<StoredMessage> for Message {
 }
 
 impl Stream {
+    /// Reads held messages that are not wanted: those that turn out to be damaged are reported as lost from then on.
+    pub(super) fn look_at(&self, log: &LogRef, sequences: &[u64]) -> Result<()> {
+        let mut each = sequences.chunks(LOOK_MESSAGES);
+        each.try_for_each(|some| self.read_messages(log.clone(), some).map(drop))
+    }
+
     /// Reads held messages, in rising order. One that was removed meanwhile is left out, and so is, in a batch, one that
     /// turns out to be damaged: it is reported as lost from then on.
     pub(super) fn read_messages(&self, log: LogRef, sequences: &[u64]) -> Result<Vec<Message>> {
@@ -253,15 +248,30 @@ impl Stream {
         Ok(messages)
     }
 
+    /// Takes out a message that cannot be read, and with it all others of a frame that cannot be read as a whole.
     fn lose_if_held(&self, sequence: u64, error: &Error) {
-        let mut core = self.core();
-        let Some((first, last)) = core.lose(sequence, matches!(error, Error::Damaged { .. }))
-        else {
-            return;
+        let log = self.core().log.clone();
+        let (first, last) = match error {
+            Error::Damaged { .. } => log.lost_with(sequence).unwrap_or((sequence, sequence)),
+            _ => (sequence, sequence),
         };
-        let stream = core.config.name.clone();
-        drop(core);
-        tracing::error!(stream, sequence, first, last, %error, "messages are lost to damage");
+        let mut core = self.core();
+        let within = core.contents.entries.iter_from(first).map(|(at, _)| at);
+        let through = last.min(core.committed_sequence);
+        let held: Vec<u64> = within.take_while(|at| *at <= through).collect();
+        let mut ranges: Ranges = core.lost.sequences.drain(..).collect();
+        let mut messages = 0_u64;
+        for at in held {
+            let Some(entry) = core.contents.lose(at) else { continue };
+            core.lost.bytes += u64::from(entry.bytes);
+            ranges.push((at, at));
+            messages += 1;
+        }
+        core.lost.sequences = super::limit::joined(ranges).into_vec();
+        if messages > 0 {
+            let stream = &core.config.name;
+            tracing::error!(stream, first, last, messages, %error, "messages are lost to damage");
+        }
     }
 
     fn read_one(&self, find: impl FnOnce(&Core) -> Option<u64>) -> Result<Option<Message>> {

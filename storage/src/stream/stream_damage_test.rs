@@ -6,6 +6,7 @@
 //! damage); bytes at the very end of the journal, which no later round vouches for, cannot be told from a torn write.
 //! Not here: damage below the streams (`store_crash_test`).
 
+mod counts_test;
 pub(super) mod offline_test;
 mod rest;
 mod sequences_test;

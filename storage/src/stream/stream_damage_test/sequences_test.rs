@@ -249,29 +249,6 @@ fn salvage_copies_nothing_of_another_history() {
     }
 }
 
-/// However many messages it has, and in whatever order they are read.
-#[test]
-fn a_damaged_frame_is_told_once() {
-    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
-    let (volume, stream) = created(&disk, &clock);
-    for sequences in [1..=2, 3..=7, 8..=8_u64] {
-        let copy =
-            |sequence| Item::Copy { sequence, time: Timestamp(7), message: message("a", b"") };
-        let steps = vec![Step { items: sequences.map(copy).collect(), progress: None }];
-        now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
-    }
-    drop(stream);
-    volume.close().unwrap();
-    drop(volume);
-    let (_volume, stream) = opened(&disk.restart(1), &clock);
-    let mut core = stream.core();
-    let told: Vec<_> = [5, 3, 8, 7, 4, 5].map(|at| core.lose(at, true)).into();
-    assert_eq!(told, [Some((3, 7)), None, Some((8, 8)), None, None, None]);
-    // Of a frame that is whole each counts for itself.
-    assert_eq!([1, 2].map(|at| core.lose(at, false)), [Some((1, 1)), Some((2, 2))]);
-    assert_eq!(core.lost.sequences, [(1, 5), (7, 8)]);
-}
-
 /// Nothing in it is damaged: that there was more is seen where the next segment begins.
 #[test]
 fn a_segment_that_is_cut_between_frames_loses_what_its_index_says() {
