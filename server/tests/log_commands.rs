@@ -242,3 +242,124 @@ fn a_stream_that_the_catalogue_lost_is_found_by_its_log() {
     assert!(volume.recovery().damage.is_empty());
     assert_eq!(volume.stream("A/PACKED").unwrap().state().messages, 257);
 }
+
+/// Ways to put something that cannot be read in the place of a file.
+fn replace(path: &Path, with: &str) {
+    std::fs::remove_file(path).unwrap();
+    match with {
+        "directory" => std::fs::create_dir(path).unwrap(),
+        "link" => std::os::unix::fs::symlink("nowhere", path).unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_finding() {
+    for with in ["directory", "link"] {
+        for place in ["segment", "journal", "checkpoint.0", "checkpoint.1"] {
+            let data = data();
+            let folder = text(data.path());
+            let volume = data.path().join("headwater");
+            let path = match place {
+                "segment" => middle_segment(data.path(), "ORDERS"),
+                "journal" => {
+                    let names = std::fs::read_dir(volume.join("journal")).unwrap();
+                    names.map(|entry| entry.unwrap().path()).min().unwrap()
+                }
+                name => volume.join(name),
+            };
+            replace(&path, with);
+            let name = path.strip_prefix(&volume).unwrap();
+            let expected = match with {
+                "directory" => format!("{}: cannot be read: is a directory", name.display()),
+                _ => format!("{}: cannot be read: No such file", name.display()),
+            };
+            let (status, said) = run(&["verify", folder]);
+            assert_eq!(status, 1, "{place}: {said}");
+            assert!(said.contains(&format!("damage: {expected}")), "{place}: {said}");
+            assert!(said.contains("2 streams, "), "{place}: {said}");
+            let is_lost = said.contains("ORDERS lost ");
+            assert_eq!(is_lost, place == "segment", "{place}: {said}");
+            let (status, said) = run(&["stat", folder]);
+            assert!(status == 1 && said.contains("| A/PACKED "), "{place}: {said}");
+            assert!(said.contains(&expected), "{place}: {said}");
+            let (status, said) = run(&["dump", folder, "--payload", "none"]);
+            assert_eq!(status, 1, "{place}: {said}");
+            assert!(said.contains(&format!("damage {expected}")), "{place}: {said}");
+            assert!(said.contains("  message 300 "), "{place}: {said}");
+            let new = tempfile::tempdir().unwrap();
+            let (status, said) = run(&["salvage", folder, text(new.path())]);
+            assert_eq!(status, 1, "{place}: {said}");
+            assert!(said.contains(&expected), "{place}: {said}");
+            assert!(said.contains("A/PACKED: 257 messages copied; nothing lost"), "{said}");
+            let is_whole = said.contains("ORDERS: 257 messages copied; nothing lost");
+            assert_eq!(is_whole, place != "segment", "{place}: {said}");
+            assert_eq!(run(&["verify", text(new.path()), "--strict"]).0, 0);
+        }
+    }
+}
+
+/// What a server says at its start, until it is ready or gives up.
+fn start(folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
+    let log = folder.join("log");
+    command.args(["serve", "-js", "-a", "127.0.0.1", "-p", "-1", "-sd"]).arg(folder);
+    let mut child = command.arg("-l").arg(&log).stdin(Stdio::null()).spawn().unwrap();
+    let started = std::time::Instant::now();
+    loop {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let is_over = said.contains("Server is ready") || child.try_wait().unwrap().is_some();
+        assert!(started.elapsed().as_secs() < 20, "{said}");
+        if is_over {
+            let said = std::fs::read_to_string(&log).unwrap_or(said);
+            let _ = child.kill();
+            child.wait().unwrap();
+            std::fs::remove_file(&log).unwrap();
+            return said;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_start_names_what_each_stream_lost() {
+    let data = data();
+    let said = start(data.path());
+    assert!(said.contains("Server is ready") && !said.contains(" lost "), "{said}");
+    let segment = middle_segment(data.path(), "ORDERS");
+    let len = segment.metadata().unwrap().len() as usize;
+    damage(&segment, len / 2);
+    let _ = std::fs::remove_file(segment.with_extension("idx"));
+    let (_, verified) = json(&["verify", text(data.path()), "--json"]);
+    let lost: Vec<(u64, u64)> =
+        serde_json::from_value(verified["findings"][0]["lost"].clone()).unwrap();
+    let [(first, last)] = lost[..] else { panic!("{verified}") };
+    assert_eq!(first, last, "each message has a frame of its own here");
+    for _ in 0..2 {
+        let said = start(data.path());
+        let name = segment.file_name().unwrap().to_str().unwrap();
+        assert!(said.contains("Server is ready") && said.contains(name), "{said}");
+        let line = format!("stream \"$G/ORDERS\" lost sequence {first} to damage");
+        assert_eq!(said.matches(&line).count(), 1, "{line}: {said}");
+        assert!(!said.contains("A/PACKED"), "{said}");
+    }
+}
+
+#[test]
+fn a_server_names_a_file_that_it_cannot_read() {
+    let data = data();
+    let segment = middle_segment(data.path(), "ORDERS");
+    replace(&segment, "directory");
+    let said = start(data.path());
+    let name = segment.strip_prefix(data.path().join("headwater")).unwrap().display().to_string();
+    assert!(said.contains("Server is ready"), "{said}");
+    let line = said.lines().find(|line| line.contains("cannot be opened")).unwrap_or_default();
+    assert!(line.contains("ORDERS") && line.contains(&name), "{said}");
+    assert!(line.contains("is a directory"), "{line}");
+    replace(&data.path().join("headwater/checkpoint.0"), "directory");
+    let said = start(data.path());
+    assert!(
+        !said.contains("Server is ready") && said.contains("checkpoint.0: is a directory"),
+        "{said}"
+    );
+}

@@ -1,5 +1,6 @@
 //! What the engine asks of a disk, and the disks there are: the real one, its journal written by io_uring (`uring`) or
-//! by plain calls (`posix`); one that keeps all changes in memory (`overlay`); one with a seed for tests (`simulated`).
+//! by plain calls (`posix`); one that keeps all changes in memory (`overlay`); one that reads what can be read of a broken
+//! one (`readable`); one with a seed for tests (`simulated`).
 //!
 //! Invariants: what a `sync` returned for, and what a `SyncedWriter` completed, survives a crash; anything else may be
 //! lost or torn at any 512-byte sector, entries of directories included (until `sync_directory`).
@@ -9,6 +10,7 @@ mod aligned;
 mod mmap;
 mod overlay;
 mod posix;
+mod readable;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
 #[cfg(any(test, feature = "testing"))]
@@ -26,6 +28,7 @@ mod writeback;
 
 pub(crate) use aligned::{ALIGNMENT, AlignedBuffer};
 pub(crate) use overlay::OverlayDisk;
+pub(crate) use readable::ReadableDisk;
 
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::SimulatedDisk;

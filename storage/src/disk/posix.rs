@@ -113,6 +113,16 @@ impl Disk for PosixDisk {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let path = self.root.join(path);
+        if mode != OpenMode::Create {
+            // A directory can be opened and not read, and a pipe would wait for whoever writes to it.
+            let kind = fs::metadata(&path)?.file_type();
+            if kind.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            if !kind.is_file() {
+                return Err(io::Error::other("not a regular file"));
+            }
+        }
         if mode == OpenMode::Direct {
             match open_direct(&path) {
                 Ok(file) => return Ok(Arc::new(PosixFile { file })),

@@ -5,7 +5,7 @@ use super::{
     Disk, OpenMode, simulated::SimulatedDisk, simulated_file::SimulatedContent,
     simulated_names::Node,
 };
-use std::{io, path::Path};
+use std::{io, ops::Range, path::Path};
 
 impl SimulatedDisk {
     /// Flips a bit of a file, under those who have it open too.
@@ -15,6 +15,22 @@ impl SimulatedDisk {
         if let Ok(content) = state.content(file) {
             content.flip(bit);
         }
+    }
+
+    /// From now on a read that touches this range of a file fails.
+    pub fn rot(&self, path: &Path, range: Range<u64>) {
+        let mut state = self.state();
+        let Some(Node::File(file)) = state.live.get(path).copied() else { return };
+        if let Ok(content) = state.content(file) {
+            content.rot(range);
+        }
+    }
+
+    /// Puts an empty directory in the place of a file, durably.
+    pub fn replace_with_directory(&self, path: &Path) {
+        let mut state = self.state();
+        state.live.insert(path.to_owned(), Node::Directory);
+        state.durable.insert(path.to_owned(), Node::Directory);
     }
 
     /// What a file holds.

@@ -1,7 +1,7 @@
 //! One file of the simulated disk: what is written, what of it is durable, and what a crash makes of the difference.
 //! Not here: names and faults (`simulated`).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 /// What a disk writes whole or not at all, in bytes.
 const SECTOR_BYTES: usize = 512;
@@ -41,9 +41,21 @@ pub(super) struct SimulatedContent {
     live: Vec<u8>,
     durable: Vec<u8>,
     dirty: BTreeSet<usize>,
+    /// What the disk cannot read.
+    rotten: Range<u64>,
 }
 
 impl SimulatedContent {
+    pub(super) fn rot(&mut self, range: Range<u64>) {
+        self.rotten = range;
+    }
+
+    /// Whether a read of this range fails.
+    pub(super) fn is_rotten(&self, offset: u64, bytes: u64) -> bool {
+        let end = offset.saturating_add(bytes).min(self.len());
+        offset.max(self.rotten.start) < end.min(self.rotten.end)
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.live.len() as u64
     }
@@ -109,7 +121,8 @@ impl SimulatedContent {
                 copy_sector(&mut bytes, &self.live, *sector);
             }
         }
-        Self { live: bytes.clone(), durable: bytes, dirty: BTreeSet::new() }
+        let rotten = self.rotten.clone();
+        Self { live: bytes.clone(), durable: bytes, dirty: BTreeSet::new(), rotten }
     }
 }
 

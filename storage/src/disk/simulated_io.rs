@@ -40,7 +40,11 @@ impl DiskFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
         state.reading()?;
-        let count = state.content(self.number)?.read(buffer, offset);
+        let content = state.content(self.number)?;
+        if content.is_rotten(offset, buffer.len() as u64) {
+            return Err(failed());
+        }
+        let count = content.read(buffer, offset);
         state.bytes_read += count as u64;
         Ok(count)
     }

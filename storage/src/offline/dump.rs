@@ -126,6 +126,7 @@ impl OfflineVolume {
         sink: &mut dyn FnMut(DumpItem) -> ControlFlow<()>,
     ) -> Result<()> {
         let mut is_found = false;
+        let (mut selected, mut named) = (Vec::new(), Vec::new());
         for id in self.store.list_logs()? {
             let name = self.name_of(id)?;
             let hex = format!("{:032x}", id.0);
@@ -138,11 +139,33 @@ impl OfflineVolume {
                 continue;
             }
             is_found = true;
-            let mut dump = Dump { selection, id, name, sink, is_broken_off: false };
+            selected.push(crate::segment::log_directory(id));
+            let mut dump = Dump {
+                volume: self,
+                selection,
+                id,
+                name,
+                sink,
+                named: &mut named,
+                is_broken_off: false,
+            };
             match self.walk(id, &mut |event| dump.event(event)) {
                 Ok(log) => drop(log),
                 Err(_) if dump.is_broken_off => return Ok(()),
                 Err(error) => return Err(error),
+            }
+        }
+        let is_selected = |place: &DamagedBytes| match (&selection.stream, &selection.segment) {
+            (_, Some(path)) => place.path == *path,
+            (Some(_), None) => selected.iter().any(|directory| place.path.starts_with(directory)),
+            (None, None) => true,
+        };
+        for place in self.unread_places() {
+            if is_selected(&place) && !named.contains(&place) {
+                let places = vec![place];
+                if sink(DumpItem::Damage { places, next_sequence: None }).is_break() {
+                    return Ok(());
+                }
             }
         }
         let wanted = selection.stream.clone();
@@ -180,10 +203,13 @@ impl OfflineVolume {
 }
 
 struct Dump<'a> {
+    volume: &'a OfflineVolume,
     selection: &'a DumpSelection,
     id: LogId,
     name: Option<String>,
     sink: &'a mut dyn FnMut(DumpItem) -> ControlFlow<()>,
+    /// Damage that was shown, or was not selected.
+    named: &'a mut Vec<DamagedBytes>,
     is_broken_off: bool,
 }
 
@@ -197,6 +223,8 @@ impl Dump<'_> {
                 false => Ok(()),
             },
             Replay::Damage { to_sequence: next_sequence, mut places, .. } => {
+                self.volume.explain(&mut places);
+                self.named.extend(places.iter().cloned());
                 places.retain(|place| self.selects(place));
                 match places.is_empty() {
                     true => Ok(()),

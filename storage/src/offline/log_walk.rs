@@ -112,7 +112,8 @@ impl LogWalk<'_> {
             // There are no indexes here.
             Replay::Summary(_) => return Err(Error::Closed),
             Replay::Torn(torn) => self.findings.push(Finding::at(Verdict::Torn, torn)),
-            Replay::Damage { from_sequence, to_sequence, places } => {
+            Replay::Damage { from_sequence, to_sequence, mut places } => {
+                self.volume.explain(&mut places);
                 let known = self.rebuild.lost().sequences.len();
                 let damage = Replay::Damage { from_sequence, to_sequence, places: places.clone() };
                 self.rebuild.event(damage)?;

@@ -33,6 +33,8 @@ pub struct Survey {
     pub logs: Vec<LogFigures>,
     /// Figures of the journal.
     pub journal: JournalFigures,
+    /// What the system could not read, in order of paths: files as a whole, and pieces of them. Each is among the findings.
+    pub unread: Vec<DamagedBytes>,
     /// The volume was closed.
     pub is_closed: bool,
     /// Files there are.
@@ -101,6 +103,8 @@ impl OfflineVolume {
             survey.findings.push(Finding { stream, end_is_unknown: true, ..finding });
         }
         self.count_files(&mut survey)?;
+        self.explain_all(&mut survey.findings);
+        survey.unread = self.unread_places();
         survey.bytes = bytes;
         Ok((survey, logs))
     }
@@ -156,7 +160,7 @@ impl OfflineVolume {
             catalogue_is_whole: self.catalogue_damage.is_empty(),
             was_removed: self.removed.contains(&walked.id),
             own: walked.config.as_ref(),
-            is_whole: walked.is_whole(),
+            is_whole: walked.is_whole() && !self.is_unread(&log_directory(walked.id)),
             is_empty: walked.is_empty,
         };
         facts.owner()

@@ -4,10 +4,11 @@
 //! no server can have the directory open, and it is not made.
 //! Not here: what is looked at (`survey`, `dump`, `salvage`).
 
+use super::unread::hide_unreadable;
 use crate::{
     DamagedBytes, Error, Result,
     catalogue::Catalogue,
-    disk::{Disk, OverlayDisk, existing_directory},
+    disk::{Disk, OverlayDisk, ReadableDisk, existing_directory},
     journal::{JOURNAL_DIRECTORY, Slots, SlotsRead},
     log::{LogId, LogRef, Replay},
     segment::{LOGS_DIRECTORY, log_directory, parse_log_directory},
@@ -36,8 +37,10 @@ pub struct Progress {
 pub struct OfflineVolume {
     /// Where it is, on a real file system.
     pub(super) directory: Option<PathBuf>,
-    /// The directory itself.
+    /// The directory itself, as far as it can be read.
     pub(super) below: Arc<dyn Disk>,
+    /// Same, with what cannot be read.
+    pub(super) readable: Arc<ReadableDisk>,
     /// The directory as a start would leave it; without indexes, so that every frame is read.
     pub(super) disk: Arc<dyn Disk>,
     pub(super) store: Arc<LogStore>,
@@ -73,6 +76,9 @@ impl OfflineVolume {
             }
             Err(error) => return Err(Error::io(format!("lock {LOCK_FILE}"), error)),
         };
+        let readable = Arc::new(ReadableDisk::new(below));
+        hide_unreadable(&readable)?;
+        let below: Arc<dyn Disk> = Arc::<ReadableDisk>::clone(&readable);
         let slots = Slots::read(below.as_ref())?;
         let disk: Arc<dyn Disk> = Arc::new(OverlayDisk::new(Arc::clone(&below)));
         for (path, _) in log_files(below.as_ref())?.iter().filter(|(path, _)| is_index(path)) {
@@ -92,6 +98,7 @@ impl OfflineVolume {
         Ok(Self {
             directory: None,
             below,
+            readable,
             disk,
             store,
             entries,

@@ -13,7 +13,7 @@ use crate::{
         segment_index::{INDEX_HEADER_BYTES, SegmentIndex},
     },
 };
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 /// Reads the index of a segment, where there is one that fits it. `len` is the length of the segment's file.
 pub(crate) fn read_index(
@@ -22,24 +22,14 @@ pub(crate) fn read_index(
     len: u64,
 ) -> Result<Option<SegmentIndex>> {
     let path = index_path(file.id());
-    let failed = |error| Error::io(format!("read {}", path.display()), error);
-    let index_file = match disk.open(&path, OpenMode::Read) {
-        Ok(index_file) => index_file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let index_len = usize::try_from(index_file.len().map_err(failed)?).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; INDEX_HEADER_BYTES];
-    let count = index_file.read_at(&mut bytes, 0).map_err(failed)?;
-    bytes.truncate(count);
-    let decoded = match SegmentIndex::encoded_bytes(&bytes) {
-        Ok(whole) if whole == index_len => {
-            bytes.resize(whole, 0);
-            index_file.read_at(&mut bytes, 0).map_err(failed)?;
-            SegmentIndex::decode(bytes.into())
+    let decoded = match read_bytes(disk, &path) {
+        Ok(None) => return Ok(None),
+        Ok(Some(decoded)) => decoded,
+        Err(error) => {
+            let what = "the segment is read instead of its index, which cannot be read";
+            tracing::warn!(path = %path.display(), %error, what);
+            return Ok(None);
         }
-        Ok(_) => Err("segment index is of another length"),
-        Err(what) => Err(what),
     };
     let index = match decoded {
         Ok(index) => index,
@@ -50,6 +40,31 @@ pub(crate) fn read_index(
     };
     let fits = index.id == file.id() && index.segment_bytes == len;
     Ok((fits && last_frame_crc(file, &index)? == Some(index.last_frame_crc)).then_some(index))
+}
+
+/// The index file, decoded; `None` where there is none.
+fn read_bytes(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+) -> io::Result<Option<Result<SegmentIndex, &'static str>>> {
+    let file = match disk.open(path, OpenMode::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let len = usize::try_from(file.len()?).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; INDEX_HEADER_BYTES];
+    let count = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(count);
+    Ok(Some(match SegmentIndex::encoded_bytes(&bytes) {
+        Ok(whole) if whole == len => {
+            bytes.resize(whole, 0);
+            file.read_at(&mut bytes, 0)?;
+            SegmentIndex::decode(bytes.into())
+        }
+        Ok(_) => Err("segment index is of another length"),
+        Err(what) => Err(what),
+    }))
 }
 
 /// The checksum in the header of the segment's last frame, where the index says that it is.

@@ -10,6 +10,7 @@ mod counts_test;
 pub(super) mod offline_test;
 mod rest;
 mod sequences_test;
+mod unread_test;
 
 use super::{
     OnPanic,

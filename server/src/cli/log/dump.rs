@@ -107,7 +107,11 @@ impl Printer {
                 self.is_damaged = true;
                 let next = next_sequence.map_or(String::new(), |next| format!("; next is {next}"));
                 for place in places {
-                    self.line(&format!("damage {place} ({} bytes){next}", place.bytes));
+                    let size = match place.bytes {
+                        0 => String::new(),
+                        bytes => format!(" ({bytes} bytes)"),
+                    };
+                    self.line(&format!("damage {place}{size}{next}"));
                 }
             }
             DumpItem::Torn(torn) => self.line(&format!("torn {torn} ({} bytes)", torn.bytes)),

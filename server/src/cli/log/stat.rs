@@ -32,6 +32,7 @@ pub(super) fn run(flags: &StatFlags) -> Result<bool> {
         true => screen::json(&json(&survey))?,
         false => print(&survey)?,
     }
+    survey.unread.iter().for_each(|place| screen::say(format_args!("damage: {place}")));
     if survey.is_damaged() && !flags.json {
         let verdict = finding::summary(&survey);
         screen::say(format_args!(
@@ -240,6 +241,7 @@ fn json(survey: &Survey) -> Value {
             "needed_rounds": survey.journal.needed_rounds,
             "needed_bytes": survey.journal.needed_bytes,
         },
+        "unread": survey.unread.iter().map(ToString::to_string).collect::<Value>(),
         "closed": survey.is_closed,
         "damaged": survey.is_damaged(),
     })

@@ -32,7 +32,7 @@ pub(in crate::stream) fn assert_no_damage(disk: &SimulatedDisk) {
 }
 
 /// The same volume with an index beside each sealed segment.
-fn indexed(rest: Rest) -> Rest {
+pub(super) fn indexed(rest: Rest) -> Rest {
     let clock = TestClock::default();
     clock.advance(2_000_000);
     let disk = rest.copy();
@@ -215,7 +215,7 @@ pub(super) fn salvage(disk: &SimulatedDisk) -> (Salvage, SimulatedDisk) {
 }
 
 /// Salvages a damaged volume and compares what is there with what was; gives what is missing without being said.
-fn check_salvage(rest: &Rest, disk: &SimulatedDisk, allowed: Allowed, is_exact: bool) {
+pub(super) fn check_salvage(rest: &Rest, disk: &SimulatedDisk, allowed: Allowed, is_exact: bool) {
     let operations = disk.operations();
     let (salvage, target) = salvage(disk);
     assert_eq!(disk.operations(), operations, "something was done to the directory");
