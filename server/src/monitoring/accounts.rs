@@ -27,13 +27,18 @@ pub fn view(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     Ok(answer)
 }
 
+/// The account of this name.
+pub(super) fn find<'a>(shared: &'a Shared, name: &str) -> Result<&'a Arc<Account>, QueryError> {
+    let found = all(shared).into_iter().find(|account| account.name() == name);
+    found.ok_or_else(|| QueryError::Account(name.to_owned()))
+}
+
 /// One account in full.
 pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
-    let found = all(shared).into_iter().find(|account| account.name() == name);
-    let account = found.ok_or_else(|| QueryError::Account(name.to_owned()))?;
+    let account = find(shared, name)?;
     let is_system = Arc::ptr_eq(account, &shared.accounts.system);
-    let (_, connections) = shared.registry.totals_of(name);
-    let (_, leaf_nodes) = shared.leaf_links.totals_of(name);
+    let [(_, connections)] = shared.registry.totals_of([name]);
+    let [(_, leaf_nodes)] = shared.leaf_links.totals_of([name]);
     let subscriptions = account.subscriptions();
     let mut detail = json!({
         "account_name": name,
@@ -57,13 +62,13 @@ pub fn detail(shared: &Shared, name: &str) -> Result<Value, QueryError> {
 pub fn all_statistics(shared: &Shared, query: &Query) -> Result<Value, QueryError> {
     let with_unused = query.switch("unused")? || query.switch("include-unused")?;
     let is_used = |value: &Value| with_unused || value.get("total_conns") != Some(&json!(0));
-    let wanted = query.text("acc");
-    let statistics: Vec<Value> = all(shared)
-        .into_iter()
-        .filter(|account| wanted.is_empty() || account.name() == wanted)
-        .map(|account| statistics(shared, account))
-        .filter(is_used)
-        .collect();
+    let statistics = match query.text("acc") {
+        "" => of_accounts(shared, all(shared)).to_vec(),
+        wanted => {
+            find(shared, wanted).map(|one| of_accounts(shared, [one]).to_vec()).unwrap_or_default()
+        }
+    };
+    let statistics: Vec<Value> = statistics.into_iter().filter(is_used).collect();
     Ok(json!({
         "server_id": shared.info().server_id,
         "now": text::time(SystemTime::now()),
@@ -72,10 +77,31 @@ pub fn all_statistics(shared: &Shared, query: &Query) -> Result<Value, QueryErro
 }
 
 /// Connections of an account, and what went over them.
-pub(super) fn statistics(shared: &Shared, account: &Account) -> Value {
+pub(super) fn statistics(shared: &Shared, account: &Arc<Account>) -> Value {
+    let [statistics] = of_accounts(shared, [account]);
+    statistics
+}
+
+/// The same of several accounts, of one look at the connections.
+fn of_accounts<const COUNT: usize>(
+    shared: &Shared,
+    accounts: [&Arc<Account>; COUNT],
+) -> [Value; COUNT] {
+    let names = accounts.map(|account| account.name());
+    let mut leaves = shared.leaf_links.totals_of(names).into_iter();
+    let mut clients = shared.registry.totals_of(names).into_iter();
+    accounts.map(|account| {
+        let (clients, leaves) = (clients.next(), leaves.next());
+        one(account, clients.unwrap_or_default(), leaves.unwrap_or_default())
+    })
+}
+
+fn one(
+    account: &Account,
+    (clients, connections): (Totals, usize),
+    (leaves, leaf_nodes): (Totals, usize),
+) -> Value {
     let name = account.name();
-    let (clients, connections) = shared.registry.totals_of(name);
-    let (leaves, leaf_nodes) = shared.leaf_links.totals_of(name);
     let count = |messages: u64, bytes: u64| json!({ "msgs": messages, "bytes": bytes });
     let counts = |(messages, bytes): (u64, u64), (of_leaves, bytes_of_leaves): (u64, u64)| {
         json!({

@@ -139,14 +139,14 @@ fn answer(
 /// The answer on one account.
 fn account_answer(shared: &Shared, name: &str, what: &str, query: Query) -> Option<Answer> {
     let query = query.of_account(name);
-    let detail = accounts::detail(shared, name);
+    let account = || accounts::find(shared, name);
     Some(match what {
-        "INFO" => or_error(detail),
-        "CONNZ" => or_error(detail.and_then(|_| connections::view(shared, &query))),
-        "SUBSZ" => or_error(detail.and_then(|_| subscriptions::view(shared, &query))),
-        "LEAFZ" => or_error(detail.and_then(|_| servers::leaf_nodes(shared, &query))),
+        "INFO" => or_error(accounts::detail(shared, name)),
+        "CONNZ" => or_error(account().and_then(|_| connections::view(shared, &query))),
+        "SUBSZ" => or_error(account().and_then(|_| subscriptions::view(shared, &query))),
+        "LEAFZ" => or_error(account().and_then(|_| servers::leaf_nodes(shared, &query))),
         "STATZ" => return all_statistics(shared, &query),
-        "JSZ" => or_error(detail.and_then(|_| {
+        "JSZ" => or_error(account().and_then(|_| {
             let mut all = variables::jetstream(shared, &query.with_accounts())?;
             Ok(all.pointer_mut("/account_details/0").map_or(Value::Null, Value::take))
         })),
@@ -198,3 +198,7 @@ fn server_answer(
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[path = "system_test.rs"]
+mod tests;

@@ -225,6 +225,12 @@ impl Link {
     pub fn is_of(&self, account: &str) -> bool {
         lock(&self.account).as_ref().is_some_and(|one| one.name() == account)
     }
+    /// Which of these accounts it is in.
+    pub(super) fn place_among(&self, accounts: &[&str]) -> Option<usize> {
+        let own = lock(&self.account);
+        let name = own.as_ref()?.name();
+        accounts.iter().position(|account| *account == name)
+    }
     /// What the client said of itself.
     pub fn options(&self) -> Arc<ConnectOptions> {
         lock(&self.options).clone()

@@ -73,6 +73,8 @@ pub struct Registry {
     state: Mutex<State>,
     last_id: AtomicU64,
     accepted: AtomicU64,
+    #[cfg(test)]
+    walks: AtomicU64,
 }
 
 impl Registry {
@@ -108,13 +110,30 @@ impl Registry {
         state.open.values().for_each(|link| totals.add(link));
         totals
     }
-    /// The same over those of one account, and how many of them are open.
-    pub fn totals_of(&self, account: &str) -> (Totals, usize) {
+    /// The same over those of each of these accounts, and how many of them are open. The open ones are walked once,
+    /// however many accounts there are.
+    pub fn totals_of<const ACCOUNTS: usize>(
+        &self,
+        accounts: [&str; ACCOUNTS],
+    ) -> [(Totals, usize); ACCOUNTS] {
         let state = self.lock();
-        let mut totals = state.closed_totals.get(account).copied().unwrap_or_default();
-        let of_account = || state.open.values().filter(|link| link.is_of(account));
-        of_account().for_each(|link| totals.add(link));
-        (totals, of_account().count())
+        #[cfg(test)]
+        self.walks.fetch_add(1, Ordering::Relaxed);
+        let of_closed = |name| state.closed_totals.get(name).copied().unwrap_or_default();
+        let mut of_accounts = accounts.map(|name| (of_closed(name), 0));
+        for link in state.open.values() {
+            let place = link.place_among(&accounts);
+            if let Some((totals, open)) = place.and_then(|place| of_accounts.get_mut(place)) {
+                totals.add(link);
+                *open += 1;
+            }
+        }
+        of_accounts
+    }
+    /// How often the open ones were walked for the sums of accounts.
+    #[cfg(test)]
+    pub(crate) fn walks(&self) -> u64 {
+        self.walks.load(Ordering::Relaxed)
     }
     /// Enters a connection unless there are `connections_max` already.
     pub fn enter(&self, link: &Arc<Link>, connections_max: usize) -> bool {
