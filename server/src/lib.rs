@@ -12,6 +12,7 @@ pub mod log;
 pub mod monitoring;
 pub mod network;
 pub mod protocol;
+mod reload;
 pub mod routing;
 pub mod server;
 pub mod shared;

@@ -3,8 +3,9 @@
 //! INT and TERM stop, USR2 starts lame duck mode, HUP reads the configuration again, USR1 reopens the log.
 //! Not here: what stopping does (`server`).
 
-use crate::config::{Options, file};
+use crate::config::Options;
 use crate::log::Log;
+use crate::reload;
 use crate::server::{RunningServer, Server, StartError};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -13,12 +14,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 /// Name of the program in process lists.
 const PROGRAM: &str = "headwater";
-/// Reloads that wait for the one under way.
-const RELOADS_MAX: usize = 16;
 
 /// Why the process ends with an error.
 #[derive(Debug, Error)]
@@ -56,14 +54,11 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
     };
     let (mut interrupt, mut terminate) =
         (caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?);
-    let (mut hangup, mut reopen, mut lame_duck) = (
-        caught(SignalKind::hangup())?,
-        caught(SignalKind::user_defined1())?,
-        caught(SignalKind::user_defined2())?,
-    );
+    let hangup = caught(SignalKind::hangup())?;
+    let (mut reopen, mut lame_duck) =
+        (caught(SignalKind::user_defined1())?, caught(SignalKind::user_defined2())?);
     let server = Server::start(options.clone()).await?;
-    let (sender, mut reloads) = mpsc::channel(RELOADS_MAX);
-    server.shared().set_reload(sender);
+    let reloads = reload::start(&server, &options, &log, hangup);
     let traces = Traces(write_traces(&options, &server)?);
     tracing::info!("Server is ready");
     loop {
@@ -74,20 +69,13 @@ pub async fn run_until_stopped(options: Options, log: Log) -> Result<(), RunErro
                 Ok(()) => tracing::info!("File log re-opened"),
                 Err(error) => tracing::error!("{error}"),
             },
-            _ = hangup.recv() => if let Err(error) = reload(&options, &log) {
-                tracing::error!("{error}");
-            },
-            Some(asked) = reloads.recv() => {
-                // Who asked may have gone.
-                let _ = asked.send(reload(&options, &log));
-            }
             _ = lame_duck.recv() => server.start_lame_duck(),
             () = server.lame_duck_over() => break,
         }
     }
     tracing::info!("Initiating Shutdown...");
     // Who still waits for one would keep the server from stopping.
-    drop(reloads);
+    reloads.abort();
     server.shutdown().await;
     drop(traces);
     tracing::info!("Server Exiting..");
@@ -135,20 +123,6 @@ fn urls(scheme: &str, address: SocketAddr) -> Vec<String> {
         ip if ip.is_unspecified() => vec![format!("{scheme}://127.0.0.1:{port}")],
         _ => vec![format!("{scheme}://{address}")],
     }
-}
-
-/// Reads the configuration file again: log levels change, everything else needs a restart and is named.
-fn reload(running: &Options, log: &Log) -> Result<(), String> {
-    let path = running.config_file.as_deref();
-    let path = path.ok_or_else(|| "there is no configuration file to reload".to_owned())?;
-    let fresh = file::load(path)
-        .map_err(|error| format!("Failed to reload server configuration: {error}"))?;
-    log.set_levels(&fresh.log);
-    for name in fresh.differing(running) {
-        tracing::warn!("a change of {name} needs a restart");
-    }
-    tracing::info!("Reloaded server configuration");
-    Ok(())
 }
 
 /// Sends a signal to a running server, by process id, by process id file, or to the only one there is.

@@ -190,6 +190,62 @@ fn reloads_that_operators_ask_for() {
     assert!(running.wait_for_exit().success());
 }
 
+/// A file that is never read to its end holds nothing up: not the other signals, not requests, not the end of the server.
+#[test]
+fn a_reload_that_takes_its_time() {
+    let users = "accounts: { $SYS: { users: [{ user: s, password: p }] } }\n";
+    let mut running = Running::start(users);
+    let socket = TcpStream::connect(running.address()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut socket = BufReader::new(socket);
+    let info = read_to(&mut socket, "\n");
+    let info: serde_json::Value =
+        serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
+    let server = format!("$SYS.REQ.SERVER.{}", info["server_id"].as_str().unwrap());
+    let say = |socket: &mut BufReader<TcpStream>, text: &str| {
+        socket.get_mut().write_all(text.as_bytes()).unwrap();
+    };
+    say(
+        &mut socket,
+        "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\nSUB answer.* 1\r\n",
+    );
+    let text = std::fs::read_to_string(running.path("a.conf")).unwrap();
+    let replace_by_pipe = || {
+        std::fs::remove_file(running.path("a.conf")).unwrap();
+        let made = Command::new("mkfifo").arg(running.path("a.conf")).status().unwrap();
+        assert!(made.success());
+    };
+    replace_by_pipe();
+    running.signal("reload");
+    // Opens when the reload reads.
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(running.path("a.conf")).unwrap();
+    std::fs::rename(running.path("log"), running.path("log.old")).unwrap();
+    running.signal("reopen");
+    running.wait_for_log("File log re-opened");
+    say(&mut socket, &format!("PUB {server}.RELOAD answer.reload 0\r\n\r\n"));
+    say(&mut socket, &format!("PUB {server}.STATSZ answer.statsz 0\r\n\r\n"));
+    let answer = read_to(&mut socket, "}\r\n");
+    assert!(answer.starts_with("MSG answer.statsz 1 "), "{answer}");
+
+    // The second one waits for the first: a file that is another by then is what it reads.
+    std::fs::remove_file(running.path("a.conf")).unwrap();
+    std::fs::write(running.path("a.conf"), "port: x\n").unwrap();
+    let log = || std::fs::read_to_string(running.path("log")).unwrap();
+    assert!(!log().contains("Reloaded server configuration"), "{}", log());
+    pipe.write_all(text.as_bytes()).unwrap();
+    drop(pipe);
+    let answer = read_to(&mut socket, "}\r\n");
+    assert!(answer.starts_with("MSG answer.reload 1 ") && answer.contains("a port"), "{answer}");
+    assert!(log().contains("Reloaded server configuration"), "{}", log());
+
+    replace_by_pipe();
+    running.signal("reload");
+    say(&mut socket, &format!("PUB {server}.RELOAD answer.reload 0\r\n\r\n"));
+    let _pipe = std::fs::OpenOptions::new().write(true).open(running.path("a.conf")).unwrap();
+    running.signal("term");
+    assert!(running.wait_for_exit().success());
+}
+
 fn output(arguments: &[&str]) -> Output {
     program().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
