@@ -58,6 +58,67 @@ fn values_come_and_go() {
 }
 
 #[test]
+fn what_is_watched() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        let run = |line: &str| server.run(&words(line));
+        run("kv add C --history 5");
+        for line in ["put C a one", "put C a two", "put C b x", "del C b", "put C c y"] {
+            run(&format!("kv {line}"));
+        }
+        let seen = |line: &str| {
+            let said = run(&format!("kv watch C {line}"));
+            let changes = said.lines().map(|line| line.split_once("] ").unwrap().1.to_owned());
+            changes.collect::<Vec<_>>()
+        };
+        let (one, two, x) = ("PUT C > a: one", "PUT C > a: two", "PUT C > b: x");
+        let (gone, y) = ("DEL C > b", "PUT C > c: y");
+        assert_eq!(seen("--count 3"), [two, gone, y]);
+        assert_eq!(seen("--history --count 5"), [one, two, x, gone, y]);
+        assert_eq!(seen("--history a --count 2"), [one, two]);
+        assert_eq!(seen("--no-deletes --count 2"), [two, y]);
+        assert_eq!(seen("--revision 2 --history --count 4"), [two, x, gone, y]);
+        let mut command = server.command(&words("kv watch C --updates --count 1"));
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        // It has begun when its consumer is there.
+        while run("consumer ls KV_C -n").lines().all(|name| name.contains("No Consumers")) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        run("kv put C d new");
+        let said = child.wait_with_output().unwrap().stdout;
+        assert!(said.ends_with(b"] PUT C > d: new\n"), "{}", String::from_utf8_lossy(&said));
+        let said = server.fail(&words("kv watch C --history --updates"));
+        assert!(said.contains("cannot be used with"), "{said}");
+    });
+}
+
+#[test]
+fn values_have_a_lifetime() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        let run = |line: &str| server.run(&words(line));
+        let refuse = |line: &str| server.fail(&words(line));
+        run("kv add C --history 5 --marker-ttl 1s");
+        assert_eq!(run("kv create C a one --ttl 1500ms"), "one\n");
+        assert!(refuse("kv create C a two --ttl 2s").contains("already exists"));
+        run("kv put C b x");
+        run("kv del C b");
+        assert_eq!(run("kv create C b again --ttl 2s"), "again\n");
+        assert_eq!(run("kv get C b --raw"), "again");
+        for key in ["a", "b"] {
+            let started = std::time::Instant::now();
+            while server.output(&["kv", "get", "C", key]).status.success() {
+                assert!(started.elapsed().as_secs() < 10, "{key} goes in time");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+        assert!(refuse("kv create C c z --ttl 100ms").contains("invalid per-message TTL"));
+        run("kv add N");
+        assert!(refuse("kv create N a b --ttl 2s").contains("per-message TTL is disabled"));
+    });
+}
+
+#[test]
 fn a_value_of_any_bytes_comes_from_standard_input() {
     against_both(|program| {
         let server = Server::start(program, &[]);

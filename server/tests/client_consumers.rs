@@ -113,6 +113,63 @@ fn consumers_come_and_go() {
 }
 
 #[test]
+fn configurations_come_from_files_and_flags() {
+    against_both(|program| {
+        let server = Server::start(program, &[]);
+        server.fill(1);
+        let said =
+            server.do_it("c add T P --pull --sample 25 --metadata a=b --metadata c=d=e --defaults");
+        assert!(said.contains("Sampling Rate: 25\n"), "{said}");
+        assert!(said.contains("a: b\n") && said.contains("c: d=e\n"), "{said}");
+        let config = &server.consumer("P")["config"];
+        assert_eq!(config["sample_freq"], "25");
+        assert_eq!(
+            (&config["metadata"]["a"], &config["metadata"]["c"]),
+            (&"b".into(), &"d=e".into())
+        );
+        let write = |name: &str, text: &str| {
+            std::fs::write(server.folder.path().join(name), text).unwrap();
+        };
+        write(
+            "c.json",
+            r#"{"durable_name": "F", "ack_policy": "all", "filter_subject": "T.a",
+                "max_deliver": 4, "sample_freq": "7%", "metadata": {"k": "v"}}"#,
+        );
+        server.do_it("c add T --config c.json");
+        server.do_it("c add T G --config c.json");
+        for name in ["F", "G"] {
+            let config = &server.consumer(name)["config"];
+            for (field, expected) in [
+                ("durable_name", Value::from(name)),
+                ("ack_policy", "all".into()),
+                ("filter_subject", "T.a".into()),
+                ("max_deliver", 4.into()),
+                ("sample_freq", "7%".into()),
+            ] {
+                assert_eq!(config[field], expected, "{field} of {name}");
+            }
+            assert_eq!(config["metadata"]["k"], "v", "{name}");
+        }
+        // What is shown can be made again.
+        write("shown.json", &server.do_it("c info T P --json"));
+        server.do_it("c add T Q --config shown.json");
+        assert_eq!(server.consumer("Q")["config"]["metadata"], config["metadata"]);
+        write("list.json", "[1]");
+        for (line, expected) in [
+            ("c add T --config c.json --ack none", "no flag that is part of it"),
+            ("c add T --config c.json --ephemeral", "cannot be used with"),
+            ("c add T --config list.json", "list.json is no configuration"),
+            ("c add T --config absent.json", "absent.json"),
+            ("c add T X --sample 101 --defaults", "101"),
+            ("c add T X --metadata a --defaults", "no KEY=VALUE"),
+        ] {
+            let said = server.refuse(line);
+            assert!(said.contains(expected), "{line}: {said}");
+        }
+    });
+}
+
+#[test]
 fn messages_are_fetched() {
     against_both(|program| {
         let server = Server::start(program, &[]);

@@ -3,14 +3,15 @@
 
 use super::flags::ConfigFlags;
 use super::reply::ConsumerInfo;
-use super::{config, information, prompts};
+use super::{config, file, information, prompts};
 use crate::cli::connection::Connection;
 use crate::cli::error::{ClientError, Result};
 use crate::cli::screen;
 use crate::cli::stream::name;
 use crate::cli::terminal::{Asker, Terminal};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// The consumer to create.
 #[derive(Debug, Args)]
@@ -21,6 +22,9 @@ pub(in crate::cli) struct AddFlags {
     /// Name of the consumer
     #[arg(value_parser = name::parse_consumer)]
     consumer: Option<String>,
+    /// Read the whole configuration from a JSON file, which is what no other flag may say then
+    #[arg(long = "config", value_name = "FILE", conflicts_with = "ephemeral")]
+    file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigFlags,
     /// Let it end when nobody uses it any more; it needs no name
@@ -36,6 +40,32 @@ pub(in crate::cli) struct AddFlags {
 
 /// Creates it and shows it.
 pub(super) async fn run(connection: &Connection, flags: &AddFlags) -> Result<()> {
+    let stream = &flags.stream;
+    let (consumer, config) = configured(flags)?;
+    // Servers let users create consumers by their filter, so the subject of the request has it, where there is one.
+    let filter = config.get("filter_subject").and_then(Value::as_str);
+    let filter = filter.filter(|filter| !filter.is_empty());
+    let filter = filter.map(|filter| format!(".{filter}")).unwrap_or_default();
+    let path = format!("CONSUMER.CREATE.{stream}.{consumer}{filter}");
+    let body = json!({"stream_name": stream, "config": config, "action": "create"});
+    let answer = connection.call("create Consumer", &path, &body).await?;
+    if flags.json {
+        return screen::json(&answer);
+    }
+    screen::line(format_args!("Consumer {stream} > {consumer} was created\n"))?;
+    information::print(&ConsumerInfo::read(&answer)?)
+}
+
+/// The name of the new consumer and its configuration.
+fn configured(flags: &AddFlags) -> Result<(String, Map<String, Value>)> {
+    if let Some(path) = &flags.file {
+        if flags.config.says_how() || !flags.config.given()?.is_empty() {
+            let reason =
+                "--config has the whole configuration, and no flag that is part of it beside it";
+            return Err(ClientError::Usage(reason.to_owned()));
+        }
+        return file::read(path, flags.consumer.as_deref());
+    }
     let mut terminal = if flags.defaults { None } else { Terminal::find() };
     let mut asker = terminal.as_mut().map(|terminal| terminal as &mut dyn Asker);
     let consumer = match (&flags.consumer, asker.as_mut()) {
@@ -47,17 +77,6 @@ pub(super) async fn run(connection: &Connection, flags: &AddFlags) -> Result<()>
             return Err(ClientError::Usage(reason.to_owned()));
         }
     };
-    let stream = &flags.stream;
     let config = config::complete(&consumer, flags.ephemeral, &flags.config, asker)?;
-    // Servers let users create consumers by their filter, so the subject of the request has it, where there is one.
-    let filter = config.get("filter_subject").and_then(Value::as_str);
-    let filter = filter.map(|filter| format!(".{filter}")).unwrap_or_default();
-    let path = format!("CONSUMER.CREATE.{stream}.{consumer}{filter}");
-    let body = json!({"stream_name": stream, "config": config, "action": "create"});
-    let answer = connection.call("create Consumer", &path, &body).await?;
-    if flags.json {
-        return screen::json(&answer);
-    }
-    screen::line(format_args!("Consumer {stream} > {consumer} was created\n"))?;
-    information::print(&ConsumerInfo::read(&answer)?)
+    Ok((consumer, config))
 }

@@ -65,6 +65,12 @@ pub(super) struct ConfigFlags {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// How many percent of its acknowledgements are told of as they come; 0 for none
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    sample: Option<u8>,
+    /// What is noted beside it; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
     /// How many servers of a cluster keep it
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..))]
     replicas: Option<u8>,
@@ -119,6 +125,12 @@ fn subject(text: &str) -> Result<String, String> {
     }
 }
 
+/// A key and its value, which may have any more `=`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 fn named(value: Option<impl ValueEnum>) -> Option<Value> {
     Some(Value::from(value?.to_possible_value()?.get_name()))
 }
@@ -138,6 +150,10 @@ impl ConfigFlags {
         };
         let is_set = |flag: bool| flag.then_some(Value::Bool(true));
         let number = |number: Option<i64>| number.map(Value::from);
+        let sample = self.sample.filter(|percent| *percent > 0);
+        // Of two values of a key the last one counts.
+        let pairs = self.metadata.iter().map(|(key, value)| (key.clone(), value.clone().into()));
+        let metadata: Map<String, Value> = pairs.collect();
         let fields = [
             ("deliver_subject", self.target.clone().map(Value::from)),
             ("filter_subject", filter),
@@ -151,6 +167,8 @@ impl ConfigFlags {
             ("replay_policy", named(self.replay)),
             ("headers_only", is_set(self.headers_only)),
             ("description", self.description.clone().map(Value::from)),
+            ("sample_freq", sample.map(|percent| Value::from(percent.to_string()))),
+            ("metadata", Some(Value::Object(metadata)).filter(|_| !self.metadata.is_empty())),
             ("num_replicas", self.replicas.map(Value::from)),
             ("mem_storage", is_set(self.memory)),
             ("deliver_group", self.push.deliver_group.clone().map(Value::from)),
@@ -212,6 +230,11 @@ mod tests {
                     "mem_storage": true, "num_replicas": 3}),
             ),
             (
+                "--sample 25 --metadata a=b --metadata c=d=e --metadata a=f,g=h",
+                json!({"sample_freq": "25", "metadata": {"a": "f,g=h", "c": "d=e"}}),
+            ),
+            ("--sample 0", json!({})),
+            (
                 "--max-waiting 1 --max-pull-batch 2 --max-pull-expire 3s --max-pull-bytes 4K",
                 json!({"max_waiting": 1, "max_batch": 2, "max_expires": 3_000_000_000_i64,
                     "max_bytes": 4096}),
@@ -221,7 +244,14 @@ mod tests {
             let parsed = Line::try_parse_from(words).map(|line| line.flags.given().unwrap());
             assert_eq!(Value::from(parsed.unwrap()), expected, "{line}");
         }
-        for line in ["--pull --target a", "--ack some", "--deliver-group g", "--deliver soon"] {
+        for line in [
+            "--pull --target a",
+            "--ack some",
+            "--deliver-group g",
+            "--deliver soon",
+            "--sample 101",
+            "--metadata a",
+        ] {
             let words = ["headwater"].into_iter().chain(line.split_whitespace());
             assert!(Line::try_parse_from(words).is_err(), "{line}");
         }

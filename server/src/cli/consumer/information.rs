@@ -48,6 +48,7 @@ fn add_config(sheet: &mut Sheet, info: &ConsumerInfo) {
         sheet.row("Ack Wait", duration::text(config.ack_wait));
     }
     sheet.row("Replay Policy", capitalized(&config.replay_policy));
+    sheet.optional("Sampling Rate", Some(&config.sample_freq).filter(|rate| !rate.is_empty()));
     let count = |count: i64| u64::try_from(count).ok().filter(|count| *count > 0);
     let counted = |number: i64| count(number).map(size::count_text);
     let timed = |number: i64| (number > 0).then(|| duration::text(number));

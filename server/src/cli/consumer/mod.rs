@@ -6,6 +6,7 @@ mod add;
 mod backoff;
 mod config;
 mod delivery;
+mod file;
 mod flags;
 mod follow;
 mod information;

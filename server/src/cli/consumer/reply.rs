@@ -54,6 +54,7 @@ pub(in crate::cli) struct Config {
     pub(in crate::cli) filter_subject: String,
     pub(in crate::cli) filter_subjects: Option<Vec<String>>,
     pub(in crate::cli) replay_policy: String,
+    pub(in crate::cli) sample_freq: String,
     pub(in crate::cli) max_ack_pending: i64,
     pub(in crate::cli) idle_heartbeat: i64,
     pub(in crate::cli) flow_control: bool,

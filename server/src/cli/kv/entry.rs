@@ -46,6 +46,18 @@ pub(in crate::cli) struct WatchFlags {
     /// The key, which may have the wildcards * and >
     #[arg(default_value = ALL)]
     key: String,
+    /// What keys held before, too
+    #[arg(long, conflicts_with = "updates")]
+    history: bool,
+    /// No more than what is put and deleted from now on
+    #[arg(long)]
+    updates: bool,
+    /// What was put and deleted from this revision on
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "updates")]
+    revision: Option<u64>,
+    /// Nothing of keys that are deleted
+    #[arg(long)]
+    no_deletes: bool,
     /// End after that many changes
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -126,9 +138,16 @@ pub(super) async fn history(connection: &Connection, flags: &HistoryFlags) -> Re
 }
 
 pub(super) async fn watch(connection: &Connection, flags: &WatchFlags) -> Result<()> {
-    let WatchFlags { bucket, key, count } = flags;
+    let WatchFlags { bucket, key, count, .. } = flags;
     let store = open(connection, bucket).await?;
-    let mut entries = store.watch_with_history(key).await.map_err(failed("watch", key))?;
+    let entries = match (flags.revision, flags.history) {
+        (Some(revision), _) => store.watch_from_revision(key, revision).await,
+        // What the library calls history is the last value of each key.
+        (None, true) => store.watch_from_revision(key, 1).await,
+        (None, false) if flags.updates => store.watch(key).await,
+        (None, false) => store.watch_with_history(key).await,
+    };
+    let mut entries = entries.map_err(failed("watch", key))?;
     let mut seen = 0;
     while count.is_none_or(|enough| seen < enough) {
         let entry = tokio::select! {
@@ -139,6 +158,9 @@ pub(super) async fn watch(connection: &Connection, flags: &WatchFlags) -> Result
             return Err(ClientError::Ended("the connection was closed".to_owned()));
         };
         let entry = entry.map_err(failed("watch", key))?;
+        if flags.no_deletes && entry.operation != Operation::Put {
+            continue;
+        }
         seen += 1;
         let (time, operation) = (created(&entry), operation(&entry));
         let change = format!("[{time}] {operation} {bucket} > {}", entry.key);

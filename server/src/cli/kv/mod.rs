@@ -28,7 +28,7 @@ pub(super) enum KvCommand {
     /// Put a value under a key
     Put(value::PutFlags),
     /// Put a value under a key that has none
-    Create(value::PutFlags),
+    Create(value::CreateFlags),
     /// Put a value under a key that has a certain revision
     Update(value::UpdateFlags),
     /// Show the value of a key
