@@ -182,6 +182,10 @@ fn facts(info: &Value) -> Result<OriginFacts> {
 }
 
 #[cfg(test)]
+#[path = "durable_test.rs"]
+mod durable_test;
+
+#[cfg(test)]
 #[path = "remote_test.rs"]
 mod remote_test;
 

@@ -13,7 +13,12 @@ use serde_json::json;
 use std::sync::Mutex;
 
 /// An origin behind an API with another prefix.
-fn remote(account: &Arc<Account>, name: &str, api: &str, is_mirror: bool) -> RemoteOrigin {
+pub(super) fn remote(
+    account: &Arc<Account>,
+    name: &str,
+    api: &str,
+    is_mirror: bool,
+) -> RemoteOrigin {
     let external = External { api: api.into(), deliver: "over.there".into() };
     let origin =
         OriginConfig { name: name.into(), external: Some(external), ..OriginConfig::default() };
@@ -22,7 +27,7 @@ fn remote(account: &Arc<Account>, name: &str, api: &str, is_mirror: bool) -> Rem
 }
 
 /// A server whose API stands behind the domain `d`, and where it keeps its streams.
-async fn in_domain() -> (tempfile::TempDir, RunningServer) {
+pub(super) async fn in_domain() -> (tempfile::TempDir, RunningServer) {
     let directory = tempfile::tempdir().unwrap();
     let mut options = Options { host: "127.0.0.1".into(), port: 0, ..Options::default() };
     options.storage.store_dir = Some(directory.path().into());
