@@ -3,6 +3,7 @@
 
 use super::remote_test::{in_domain, remote};
 use super::*;
+use crate::routing::Message;
 use headwater_replication::mirror::Mirror;
 use headwater_replication::testing::ModelTarget;
 use headwater_replication::{MirrorConfig, Replicator};
@@ -45,10 +46,12 @@ async fn nothing_goes_while_the_disk_of_its_copy_is_slow() {
         })
         .await;
         target.hold();
-        let publish = Api::new(account.clone(), "q");
+        // At once, so that few batches are under way, and the copy still reads what the consumer asks.
         for number in 0..MESSAGES {
-            publish.ask("a", &json!({"of": number})).await.unwrap();
+            let payload = number.to_string().into();
+            account.send(&Message { subject: "q.a".into(), payload, ..Message::default() });
         }
+        until("the stream has all", async || state(&api).await["last_seq"] == MESSAGES).await;
         until("the copy writes", async || target.held() > 0).await;
         tokio::time::sleep(HELD).await;
         let held = state(&api).await;
