@@ -156,7 +156,8 @@ fn configurations_come_from_files_and_flags() {
         assert_eq!(server.consumer("Q")["config"]["metadata"], config["metadata"]);
         write("list.json", "[1]");
         for (line, expected) in [
-            ("c add T --config c.json --ack none", "no flag that is part of it"),
+            ("c add T --config c.json --ack none", "flags for parts of it"),
+            ("c add T --config c.json --sample 0", "flags for parts of it"),
             ("c add T --config c.json --ephemeral", "cannot be used with"),
             ("c add T --config list.json", "list.json is no configuration"),
             ("c add T --config absent.json", "absent.json"),

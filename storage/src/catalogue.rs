@@ -132,7 +132,7 @@ impl Catalogue {
         let logs = store.list_logs()?;
         let log = if logs.contains(&CATALOGUE_LOG) {
             store.open_log(CATALOGUE_LOG, options, &mut |event| {
-                rebuild(event, &mut entries, &mut damage)
+                rebuild(event, &mut entries, &mut damage).map(|()| None)
             })?
         } else {
             if !logs.is_empty() {
@@ -159,7 +159,7 @@ impl Catalogue {
         }
         let (mut entries, mut damage) = (Entries::default(), Vec::new());
         let log = store.reopen_log(CATALOGUE_LOG, self.options, &mut |event| {
-            rebuild(event, &mut entries, &mut damage)
+            rebuild(event, &mut entries, &mut damage).map(|()| None)
         })?;
         if let Some(what) = damage.pop() {
             return Err(Error::Damaged { place: "catalogue".into(), what: what.to_string() });

@@ -14,7 +14,7 @@ use crate::{
         CheckpointCommand, Checkpointer, Driver, Ends, JOURNAL_DIRECTORY, Progress, Redone, Ring,
         RingOptions, Shared, Slots, SlotsRead, replay,
     },
-    log::{Log, LogId, LogRef, Opening, Position, Replay, SegmentNumber},
+    log::{Log, LogId, LogRef, Observer, Opening, Position, SegmentNumber},
     segment::{
         LOGS_DIRECTORY, REMOVED_SUFFIX, SegmentFile, log_directory, parse_log_directory,
         parse_segment_name, segment_path,
@@ -181,7 +181,7 @@ impl LogStore {
             return Err(error);
         }
         self.sync_directory(Path::new(LOGS_DIRECTORY))?;
-        self.open_with(id, options, &mut |_| Ok(()))
+        self.open_with(id, options, &mut |_| Ok(None))
     }
 
     /// Opens a log and feeds every frame of it, in order, to `replay`; what is missing as `Replay::Damage`.
@@ -189,7 +189,7 @@ impl LogStore {
         &self,
         id: LogId,
         options: LogOptions,
-        replay: &mut dyn FnMut(Replay) -> Result<()>,
+        replay: &mut Observer<'_>,
     ) -> Result<LogRef> {
         self.shared.check_open()?;
         self.open_with(id, options, replay)
@@ -199,7 +199,7 @@ impl LogStore {
         &self,
         id: LogId,
         options: LogOptions,
-        replay: &mut dyn FnMut(Replay) -> Result<()>,
+        replay: &mut Observer<'_>,
     ) -> Result<LogRef> {
         if self.shared.logs().get(&id).is_some_and(|log| log.strong_count() > 0) {
             return Err(Error::Locked(log_directory(id).display().to_string()));
@@ -229,7 +229,7 @@ impl LogStore {
         &self,
         id: LogId,
         options: LogOptions,
-        replay: &mut dyn FnMut(Replay) -> Result<()>,
+        replay: &mut Observer<'_>,
     ) -> Result<LogRef> {
         self.shared.check_open()?;
         let before = self.shared.logs().get(&id).and_then(std::sync::Weak::upgrade);

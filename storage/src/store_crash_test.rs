@@ -108,7 +108,7 @@ fn open(
                 Replay::Torn(_) => {}
                 Replay::Damage { places, .. } => damage.extend(places),
             }
-            Ok(())
+            Ok(None)
         })?;
         check_frames(*number, &frames, model);
         let end = log.committed().0;
@@ -461,7 +461,7 @@ fn a_full_disk_fails_one_log_until_there_is_room() {
         .store
         .reopen_log(LogId(0), log_options(0), &mut |_| {
             count += 1;
-            Ok(())
+            Ok(None)
         })
         .unwrap();
     assert_eq!((count, log.committed().0), (1, 1));

@@ -115,7 +115,7 @@ fn replayed(
                     damage.push(format!("{from_sequence}..{to_sequence:?}: {places:?}"));
                 }
             }
-            Ok(())
+            Ok(None)
         })
         .unwrap();
     (log, frames, damage)

@@ -71,8 +71,8 @@ impl<'a> Sweep<'a> {
         Ok(Measurements { raw, points: self.points, skipped, recommendation })
     }
 
-    /// Measures what looks good until it was measured often enough, then all of it together, in turn with the base. What is
-    /// left of it after more runs may be something else, which is measured again then.
+    /// Measures what looks good until it was measured often enough, then all of it together, in turn with the base. More
+    /// runs may change the choice: what is chosen then is measured too.
     fn final_runs(&mut self, base: Point, wish: Wish) -> Result<()> {
         let promising = loop {
             let promising = known(Recommendation::promising(&self.points, wish))?;

@@ -167,11 +167,11 @@ struct ReadableFile {
 }
 
 impl ReadableFile {
-    fn is_known(&self, at: u64) -> bool {
+    fn is_known(&self, at: u64, end: u64) -> bool {
         let notes = lock(&self.notes);
         let before =
             notes.pieces.get(&self.path).and_then(|pieces| pieces.range(..=at).next_back());
-        before.is_some_and(|(offset, (bytes, _))| at < offset + bytes)
+        before.is_some_and(|(offset, (bytes, _))| end <= offset + bytes)
     }
 
     /// Writes down a piece, as one with what it touches.
@@ -202,7 +202,8 @@ impl ReadableFile {
             let bytes = usize::try_from(PIECE_BYTES - at % PIECE_BYTES).unwrap_or(usize::MAX);
             let (piece, behind) = rest.split_at_mut(bytes.min(rest.len()));
             // A disk takes its time to say once more that it cannot.
-            let found = if self.is_known(at) { Ok(0) } else { self.below.read_at(piece, at) };
+            let end = at + piece.len() as u64;
+            let found = if self.is_known(at, end) { Ok(0) } else { self.below.read_at(piece, at) };
             let read = match found {
                 Ok(read) => read,
                 Err(error) => {

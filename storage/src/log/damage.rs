@@ -3,7 +3,7 @@
 //! Invariants: damage is told before the good frame after it, with that frame's sequence as its end.
 //! Not here: how damage is found (`segment::scan`).
 
-use super::{FoundFrame, FrameBody, Position, RECORDS_BEFORE_MISSING, Replay};
+use super::{FoundFrame, FrameBody, Observer, Position, RECORDS_BEFORE_MISSING, Replay};
 use crate::{
     DamagedBytes, Result,
     format::{segment_header::SEGMENT_HEADER_BYTES, segment_index::SegmentIndex},
@@ -23,7 +23,7 @@ struct Pending {
 
 /// The telling.
 pub(super) struct DamageReport<'a> {
-    replay: &'a mut dyn FnMut(Replay) -> Result<()>,
+    replay: &'a mut Observer<'a>,
     pending: Option<Pending>,
     /// No message so far has this sequence or a higher one.
     next_sequence: u64,
@@ -35,7 +35,7 @@ pub(super) struct DamageReport<'a> {
 }
 
 impl<'a> DamageReport<'a> {
-    pub(super) fn new(replay: &'a mut dyn FnMut(Replay) -> Result<()>) -> Self {
+    pub(super) fn new(replay: &'a mut Observer<'a>) -> Self {
         Self {
             replay,
             pending: None,
@@ -76,27 +76,31 @@ impl<'a> DamageReport<'a> {
         self.before_sequence(body.base_sequence)?;
         let (base_position, base_sequence) = (body.base_position.0, body.base_sequence);
         let count = u64::from(body.count);
-        if let Err(error) = (self.replay)(Replay::Frame(found, body)) {
-            (self.next_sequence, self.least_sequence) = before;
-            return Err(error);
-        }
+        let known = match (self.replay)(Replay::Frame(found, body)) {
+            Ok(known) => known,
+            Err(error) => {
+                (self.next_sequence, self.least_sequence) = before;
+                return Err(error);
+            }
+        };
         self.next_position = Position(base_position + count);
-        // A record is one message at most, and none at least.
-        self.next_sequence = base_sequence.saturating_add(count);
+        // Where the owner does not say: a record is one message at most.
+        let guess = base_sequence.saturating_add(count);
+        self.next_sequence = known.unwrap_or(guess).max(base_sequence);
         Ok(())
     }
 
     /// Tells what the owner noted of a segment, after the damage before it.
     pub(super) fn summary(&mut self, index: &SegmentIndex, base_sequence: u64) -> Result<()> {
         self.before_sequence(base_sequence)?;
-        (self.replay)(Replay::Summary(index.owner.clone()))?;
+        let known = (self.replay)(Replay::Summary(index.owner.clone()))?;
         self.is_first = false;
         self.next_position = index.end_position;
-        let last = index.frames.last();
-        self.next_sequence = last.map_or(base_sequence, |last| {
+        let guess = index.frames.last().map_or(base_sequence, |last| {
             let records = index.end_position.0.saturating_sub(last.base_position.0);
             last.base_sequence.saturating_add(records)
         });
+        self.next_sequence = known.unwrap_or(guess).max(base_sequence);
         Ok(())
     }
 
@@ -139,7 +143,7 @@ impl<'a> DamageReport<'a> {
     /// Tells of bytes that were never acknowledged.
     pub(super) fn torn(&mut self, torn: DamagedBytes) -> Result<()> {
         tracing::info!(%torn, "torn end is cut");
-        (self.replay)(Replay::Torn(torn))
+        (self.replay)(Replay::Torn(torn)).map(drop)
     }
 
     fn tell(&mut self, to_sequence: Option<u64>) -> Result<()> {
@@ -151,5 +155,6 @@ impl<'a> DamageReport<'a> {
             to_sequence,
             places: pending.places,
         })
+        .map(drop)
     }
 }

@@ -118,6 +118,10 @@ pub(crate) struct SegmentInfo {
     pub(crate) bytes: u64,
 }
 
+/// Who is told of a log while it is opened. Gives the sequence that no message so far has reached, where it counts them: a record may
+/// skip any number of them, so the log itself has but a guess.
+pub(crate) type Observer<'a> = dyn FnMut(Replay) -> Result<Option<u64>> + 'a;
+
 /// What is told to the owner of a log while it is opened, in log order.
 pub(crate) enum Replay {
     /// A good frame, with where it was found. With `Damaged` it cannot come here, and the owner took nothing of it: it counts

@@ -5,7 +5,7 @@
 //! Not here: how a segment is read (`segment::scan`).
 
 use super::{
-    FileLog, FoundFrame, FrameBody, LogId, Position, Replay, SegmentNumber, damage::DamageReport,
+    FileLog, FoundFrame, FrameBody, LogId, Observer, Position, SegmentNumber, damage::DamageReport,
     write::Writing,
 };
 use crate::{
@@ -57,7 +57,7 @@ impl<'a> Opening<'a> {
         id: LogId,
         durable: Option<LogEnd>,
         kept_from: Option<SegmentNumber>,
-        replay: &'a mut dyn FnMut(Replay) -> Result<()>,
+        replay: &'a mut Observer<'a>,
     ) -> Self {
         Self {
             shared,

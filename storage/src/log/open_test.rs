@@ -65,7 +65,7 @@ fn try_open(disk: &SimulatedDisk) -> Result<Opened> {
                 }
                 Replay::Torn(_) | Replay::Summary(_) => {}
             }
-            Ok(())
+            Ok(None)
         })?,
     };
     let waiter = Arc::new(Waiter::default());

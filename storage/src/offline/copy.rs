@@ -92,6 +92,11 @@ impl<'a> Copy<'a> {
         }
     }
 
+    /// The sequence that no message so far has reached; `None` before the first frame.
+    pub(super) fn next_sequence(&self) -> Option<u64> {
+        self.is_begun.then(|| self.last_sequence.saturating_add(1))
+    }
+
     /// Ends the copy. Everything is committed on return.
     pub(super) fn finish(mut self) -> Result<()> {
         self.notes_below(SegmentNumber(u64::MAX))?;

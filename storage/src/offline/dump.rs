@@ -149,7 +149,7 @@ impl OfflineVolume {
                 named: &mut named,
                 is_broken_off: false,
             };
-            match self.walk(id, &mut |event| dump.event(event)) {
+            match self.walk(id, &mut |event| dump.event(event).map(|()| None)) {
                 Ok(log) => drop(log),
                 Err(_) if dump.is_broken_off => return Ok(()),
                 Err(error) => return Err(error),
@@ -186,14 +186,14 @@ impl OfflineVolume {
         }
         let mut name = None;
         let looked = self.walk(id, &mut |event| {
-            let Replay::Frame(_, body) = event else { return Ok(()) };
+            let Replay::Frame(_, body) = event else { return Ok(None) };
             name = Records::of(&body).find_map(|record| match record {
                 Ok(Record::State(state)) => Some(state.config.name().to_owned()),
                 Ok(Record::Config(config)) => Some(config.name().to_owned()),
                 _ => None,
             });
             // Enough was seen.
-            if name.is_some() { Err(Error::Closed) } else { Ok(()) }
+            if name.is_some() { Err(Error::Closed) } else { Ok(None) }
         });
         match looked {
             Err(error) if name.is_none() => Err(error),

@@ -70,7 +70,10 @@ pub(super) fn walk(
         checked: BTreeSet::new(),
         examined,
     };
-    let log = volume.walk(id, &mut |event| walk.event(event))?;
+    let log = volume.walk(id, &mut |event| {
+        walk.event(event)?;
+        Ok(walk.is_stream.then(|| walk.rebuild.last_sequence().saturating_add(1)))
+    })?;
     let is_empty = log.committed().0 == 0;
     drop(log);
     walk.close_segment()?;

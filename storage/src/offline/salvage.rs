@@ -168,7 +168,7 @@ impl OfflineVolume {
                 {
                     Err(of_another_history(&found))
                 }
-                event => copy.event(event),
+                event => copy.event(event).map(|()| copy.next_sequence()),
             };
             self.walk(*id, &mut take).map(drop)
         })

@@ -10,7 +10,7 @@ use crate::{
     catalogue::Catalogue,
     disk::{Disk, OverlayDisk, ReadableDisk, existing_directory},
     journal::{JOURNAL_DIRECTORY, Slots, SlotsRead},
-    log::{LogId, LogRef, Replay},
+    log::{LogId, LogRef, Observer},
     segment::{LOGS_DIRECTORY, log_directory, parse_log_directory},
     store::{
         CommitMode, JOURNAL_FILE_BYTES, LOCK_FILE, LogOptions, LogStore, LogStoreOptions,
@@ -111,11 +111,7 @@ impl OfflineVolume {
     }
 
     /// Shows every frame and all damage of a log, in order. The log is open for as long as what is given back lives.
-    pub(super) fn walk(
-        &self,
-        id: LogId,
-        observer: &mut dyn FnMut(Replay) -> Result<()>,
-    ) -> Result<LogRef> {
+    pub(super) fn walk(&self, id: LogId, observer: &mut Observer<'_>) -> Result<LogRef> {
         let options = LogOptions {
             compression: Compression::None,
             sync: SyncPolicy::Always,

@@ -18,8 +18,8 @@ use std::collections::HashSet;
 const SCAN_MESSAGES: usize = 256;
 /// The index is asked at once for so many literal subjects: a look at each costs less than one message looked at.
 const LITERALS_MAX: usize = 4;
-/// Messages that are looked at together.
-const LOOK_MESSAGES: usize = 256;
+/// Messages that are looked at together, which is how many are in memory at a time.
+const LOOK_MESSAGES: usize = 16;
 
 /// Which subjects a reader wants.
 #[derive(Clone, Debug)]

@@ -65,8 +65,8 @@ impl Rebuild {
         }
     }
 
-    /// Takes the next frame or damage.
-    pub(crate) fn event(&mut self, event: Replay) -> Result<()> {
+    /// Takes the next frame or damage. Gives the sequence that no message so far has reached.
+    pub(crate) fn event(&mut self, event: Replay) -> Result<Option<u64>> {
         match event {
             Replay::Frame(found, frame) => {
                 // Sound frames only rise, and messages within a frame do. This one is of another history: a journal that
@@ -76,7 +76,7 @@ impl Rebuild {
                 }
                 self.frame(&frame);
             }
-            Replay::Summary(bytes) => return self.summary(&bytes),
+            Replay::Summary(bytes) => self.summary(&bytes)?,
             Replay::Torn(_) => {}
             Replay::Damage { from_sequence, to_sequence, places } => {
                 self.is_doubtful = true;
@@ -97,7 +97,7 @@ impl Rebuild {
                 }
             }
         }
-        Ok(())
+        Ok(Some(self.last_sequence.saturating_add(1)))
     }
 
     /// What damage took, a sentence each.

@@ -22,7 +22,7 @@ pub(in crate::cli) struct AddFlags {
     /// Name of the consumer
     #[arg(value_parser = name::parse_consumer)]
     consumer: Option<String>,
-    /// Read the whole configuration from a JSON file, which is what no other flag may say then
+    /// Read the whole configuration from a JSON file; flags for parts of it are refused beside it
     #[arg(long = "config", value_name = "FILE", conflicts_with = "ephemeral")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -59,9 +59,9 @@ pub(super) async fn run(connection: &Connection, flags: &AddFlags) -> Result<()>
 /// The name of the new consumer and its configuration.
 fn configured(flags: &AddFlags) -> Result<(String, Map<String, Value>)> {
     if let Some(path) = &flags.file {
-        if flags.config.says_how() || !flags.config.given()?.is_empty() {
+        if flags.config.says_anything()? {
             let reason =
-                "--config has the whole configuration, and no flag that is part of it beside it";
+                "--config has the whole configuration: flags for parts of it are refused beside it";
             return Err(ClientError::Usage(reason.to_owned()));
         }
         return file::read(path, flags.consumer.as_deref());

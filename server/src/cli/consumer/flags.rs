@@ -141,6 +141,11 @@ impl ConfigFlags {
         self.pull || self.target.is_some()
     }
 
+    /// Whether any of it was given.
+    pub(super) fn says_anything(&self) -> Result<bool> {
+        Ok(self.says_how() || self.sample.is_some() || !self.given()?.is_empty())
+    }
+
     /// The fields that were given.
     pub(super) fn given(&self) -> Result<Map<String, Value>> {
         let (filter, filters) = match self.filter.as_slice() {

@@ -1,4 +1,5 @@
-//! Acknowledgements that are held back until what was published again is stored by this server's other streams.
+//! Acknowledgements of single messages that are held back until the streams of this server which capture what was published again have
+//! stored or refused it.
 //!
 //! Who has the acknowledgement may read there: a program that was written for a server which stores at once expects to find it.
 //! Invariant: every acknowledgement goes out, when the last one who holds it lets go, whether it was stored or not.

@@ -297,3 +297,35 @@ fn a_segment_that_is_cut_between_frames_loses_what_its_index_says() {
     }
     assert!(cuts > 5, "{cuts}");
 }
+
+/// The frame before goes further than it has records, as copies leave sequences out.
+#[test]
+fn sound_copies_before_a_damaged_header_stay_readable() {
+    let (disk, clock) = (SimulatedDisk::new(1), TestClock::default());
+    let (volume, stream) = created(&disk, &clock);
+    let segment = path_of(&stream, "00000000000000000000.seg");
+    let mut ends = Vec::new();
+    for base in [0, 1000, 2000] {
+        let copy = |sequence| {
+            let message = message("a", &[7; 30]);
+            [
+                Item::Skip { through: sequence - 1 },
+                Item::Copy { sequence, time: Timestamp(7), message },
+            ]
+        };
+        let items = [100, 200, 300].into_iter().flat_map(|at| copy(base + at)).collect();
+        let steps = vec![Step { items, progress: None }];
+        now(stream.apply(Batch { expect_progress: None, steps })).unwrap();
+        ends.push(content(&disk, &segment).len() as u64);
+    }
+    drop(stream);
+    volume.close().unwrap();
+    drop(volume);
+    let disk = disk.restart(1);
+    disk.flip(&segment, ends[0] * 8 + 77);
+    let (_volume, stream) = opened(&disk, &clock);
+    let there: Vec<u64> = served(&stream, 2300).into_keys().collect();
+    assert_eq!(there, [100, 200, 300, 2100, 2200, 2300]);
+    let state = stream.state();
+    assert_eq!((state.messages, &state.lost.sequences[..]), (6, &[(301, 1300)][..]));
+}
