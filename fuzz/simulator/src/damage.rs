@@ -100,7 +100,7 @@ impl World {
             }
             let what = self.with_names(format!("{rest:?} {pieces:?}"));
             self.note(format_args!("damage: {what}"));
-            Damaged { world: self, disk: &disk, pieces: &pieces, rest }
+            Damaged { world: self, before: &at_rest, disk: &disk, pieces: &pieces, rest }
                 .check()
                 .with_context(|| what)?;
             self.counts.damage += 1;

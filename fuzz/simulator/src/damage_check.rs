@@ -7,6 +7,7 @@
 //! Not here: the damage (`damage`).
 
 use crate::{
+    cost::Cost,
     damage::Rest,
     model::{Stored, kind},
     observed::{observe, stored},
@@ -51,6 +52,8 @@ fn served(stream: &Arc<Stream>, last: u64) -> Result<Ever> {
 /// One damaged volume.
 pub(crate) struct Damaged<'a> {
     pub(crate) world: &'a World,
+    /// The disk without the damage.
+    pub(crate) before: &'a SimulatedDisk,
     pub(crate) disk: &'a SimulatedDisk,
     /// What was done, to which file.
     pub(crate) pieces: &'a [(String, PathBuf)],
@@ -103,6 +106,17 @@ impl Damaged<'_> {
         self.pieces.len() == 1 && !self.pieces.iter().any(|(what, _)| what.contains("swapped"))
     }
 
+    /// What the damage may have cost.
+    fn cost(&self) -> Cost {
+        match self.pieces {
+            [(what, file)] => match what.strip_prefix("byte ").and_then(|at| at.parse().ok()) {
+                Some(byte) => Cost::of(self.before, file, byte),
+                None => Cost::Unknown,
+            },
+            _ => Cost::Unknown,
+        }
+    }
+
     /// Something may be missing without a word: the rounds that were damaged may be the last ones.
     fn may_be_silent(&self) -> bool {
         let mut files = self.pieces.iter().map(|(_, file)| file);
@@ -140,11 +154,17 @@ impl Damaged<'_> {
         if self.may_be_silent() || model.config.limits.age.is_some() || came_back {
             return Ok(());
         }
+        let cost = self.cost();
+        let log = stream.incarnation().0;
         let state = stream.state();
         let lost = &state.lost.sequences;
         let now = self.world.clock.now();
         let stays = |at: &&u64| !model.is_over(**at, now) || model.config.delete_marker.is_some();
         for at in model.messages.keys().filter(|at| !messages.contains_key(at)).filter(stays) {
+            ensure!(
+                !cost.spares(log, *at),
+                "{name}: {at} is not in what was damaged, and is missing: {state:?} {report:?}"
+            );
             let is_lost = lost.iter().any(|(first, last)| (first..=last).contains(&at));
             // Gaps at the end tell nobody how far they went. A segment of which nothing is left goes, and what was lost in
             // it is forgotten.
@@ -199,7 +219,19 @@ impl Damaged<'_> {
             let name = &target.config.name;
             let Some(stream) = volume.stream(name) else { continue };
             let last = target.seen.keys().next_back().copied().unwrap_or(0);
-            for (at, found) in served(&stream, last)? {
+            let messages = served(&stream, last)?;
+            let (cost, log) = (self.cost(), stream.incarnation().0);
+            let is_limited = target.config.limits.messages.is_some();
+            let missing = target
+                .seen
+                .keys()
+                .find(|at| !is_limited && !messages.contains_key(at) && cost.spares(log, **at));
+            ensure!(
+                missing.is_none(),
+                "{name}: {missing:?} is not in what was damaged, and is missing: {:?}",
+                stream.state()
+            );
+            for (at, found) in messages {
                 match target.seen.get(&at) {
                     // A file in the place of another may bring back what was sent before a crash, and once more after it.
                     Some(seen) => ensure!(

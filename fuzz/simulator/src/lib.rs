@@ -9,6 +9,7 @@
 pub mod campaign;
 mod copies;
 mod copy_check;
+mod cost;
 mod damage;
 mod damage_check;
 mod machine_steps;
