@@ -37,8 +37,6 @@ impl Scene {
             let reply = scene.pair.ask(true, &path, &json!({"stream_name": "L", "config": config}));
             assert!(reply.get("error").is_none(), "{reply}");
         }
-        // A queue keeps what comes before its copies.
-        scene.publish_to("Q", 20);
         for (name, _) in ORIGINS {
             let origin = |own: &str| {
                 let mut origin = json!({"name": name, "external": {"api": "$JS.origin.API"}});
@@ -55,8 +53,10 @@ impl Scene {
         for name in ["Q", "I"] {
             scene.has_consumers(name, 2);
         }
-        scene.publish_to("I", 20);
-        scene.publish_to("L", 20);
+        // Not before: what the first copy acknowledged has gone when the second one comes.
+        for (name, _) in ORIGINS {
+            scene.publish_to(name, 20);
+        }
         scene.published = 20;
         scene
     }

@@ -255,13 +255,16 @@ fn limits() -> Script {
         .consumer(&json!({"name": "C", "ack_policy": "explicit"}))
         .consumer(&json!({"name": "D", "ack_policy": "explicit", "max_ack_pending": 6}))
         .consumer(&json!({"name": "D", "inactive_threshold": 61_000_000_000_u64}))
-        .consumer(&json!({"name": "D"}))
+        .consumer(&json!({"name": "D", "ack_policy": "explicit", "max_ack_pending": 4,
+            "inactive_threshold": 30_000_000_000_u64}))
         .consumer(&json!({"name": "E"}))
-        .consumer(&json!({"name": "D", "description": "another"}))
+        .consumer(&json!({"name": "D", "ack_policy": "explicit", "max_ack_pending": 4,
+            "inactive_threshold": 30_000_000_000_u64, "description": "another"}))
+        // One of them alone is against the next two: nats-server names several in any order.
         .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
             "consumer_limits": {"max_ack_pending": 4}}))
         .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
-            "consumer_limits": {"inactive_threshold": 1_000_000_000}}))
+            "consumer_limits": {"inactive_threshold": 40_000_000_000_u64}}))
         .update(json!({"name": "A", "subjects": ["a"], "storage": "memory",
             "consumer_limits": {"inactive_threshold": 90_000_000_000_u64}}))
         .api("INFO", Value::Null)
