@@ -307,15 +307,6 @@ impl Log for FileLog {
         self.find(|table| table.find_sequence(sequence))
     }
 
-    fn lost_with(&self, sequence: u64) -> Option<(u64, u64)> {
-        let (found, end) = {
-            let readable = self.readable.read().unwrap_or_else(PoisonError::into_inner);
-            readable.table.find_sequence_end(sequence)?
-        };
-        let is_damaged = matches!(self.read(&found), Err(Error::Damaged { .. }));
-        is_damaged.then_some((found.place.base_sequence, end - 1))
-    }
-
     #[cfg(test)]
     fn frame_at(&self, position: Position) -> Result<Option<FrameBody>> {
         self.find(|table| table.find_position(position))

@@ -169,11 +169,6 @@ pub(crate) trait Log: Send + Sync + std::fmt::Debug {
     /// The committed frame that would hold the message with this sequence: the last one whose `base_sequence` is at or
     /// below it. `None` when the log starts above it. `Damaged` when the frame is lost.
     fn frame_for_sequence(&self, sequence: u64) -> Result<Option<FrameBody>>;
-    /// Where the frame of `frame_for_sequence` is damaged: the first and the last sequence that it may have held. `None` where
-    /// it can be read, and where no frame behind it says how far it went.
-    fn lost_with(&self, _sequence: u64) -> Option<(u64, u64)> {
-        None
-    }
     #[cfg(test)]
     /// The committed frame that starts at `position` (as `FrameBody::base_position` plus `count` of the one before).
     fn frame_at(&self, position: Position) -> Result<Option<FrameBody>>;

@@ -216,20 +216,6 @@ impl FrameTable {
         })
     }
 
-    /// The frame that would hold a message, with where the sequences of the frame behind it begin; `None` where there is
-    /// none behind it.
-    pub(crate) fn find_sequence_end(&self, sequence: u64) -> Option<(Lookup, u64)> {
-        let found = self.find_sequence(sequence)?;
-        let above = self.segments.partition_point(|segment| segment.base_sequence <= sequence);
-        let of_segment = |segment: &&SegmentFrames| segment.file.id() == found.file.id();
-        let frames = self.segments.iter().find(of_segment).map_or(&[][..], |own| &own.frames);
-        let next = frames.get(frames.partition_point(|frame| frame.base_sequence <= sequence)..);
-        let in_segment = next.and_then(|next| next.first()).map(|frame| frame.base_sequence);
-        let behind = self.segments.get(above).map(|segment| segment.base_sequence);
-        let end = in_segment.into_iter().chain(behind).min()?;
-        Some((found, end))
-    }
-
     #[cfg(test)]
     /// The frame that starts at `position`, or the lost range that holds it.
     pub(crate) fn find_position(&self, position: Position) -> Option<Lookup> {

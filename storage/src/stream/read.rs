@@ -248,30 +248,14 @@ impl Stream {
         Ok(messages)
     }
 
-    /// Takes out a message that cannot be read, and with it all others of a frame that cannot be read as a whole.
+    /// Takes out a message that cannot be read.
     fn lose_if_held(&self, sequence: u64, error: &Error) {
-        let log = self.core().log.clone();
-        let (first, last) = match error {
-            Error::Damaged { .. } => log.lost_with(sequence).unwrap_or((sequence, sequence)),
-            _ => (sequence, sequence),
-        };
         let mut core = self.core();
-        let within = core.contents.entries.iter_from(first).map(|(at, _)| at);
-        let through = last.min(core.committed_sequence);
-        let held: Vec<u64> = within.take_while(|at| *at <= through).collect();
-        let mut ranges: Ranges = core.lost.sequences.drain(..).collect();
-        let mut messages = 0_u64;
-        for at in held {
-            let Some(entry) = core.contents.lose(at) else { continue };
-            core.lost.bytes += u64::from(entry.bytes);
-            ranges.push((at, at));
-            messages += 1;
-        }
+        let Some(entry) = core.contents.lose(sequence) else { return };
+        tracing::error!(stream = core.config.name, sequence, %error, "message is lost to damage");
+        core.lost.bytes += u64::from(entry.bytes);
+        let ranges: Ranges = core.lost.sequences.drain(..).chain([(sequence, sequence)]).collect();
         core.lost.sequences = super::limit::joined(ranges).into_vec();
-        if messages > 0 {
-            let stream = &core.config.name;
-            tracing::error!(stream, first, last, messages, %error, "messages are lost to damage");
-        }
     }
 
     fn read_one(&self, find: impl FnOnce(&Core) -> Option<u64>) -> Result<Option<Message>> {

@@ -57,30 +57,6 @@ fn damage(disk: &SimulatedDisk, number: usize) -> (u64, u64) {
 }
 
 #[test]
-fn one_read_takes_a_damaged_frame_out_of_the_counts() {
-    let clock = TestClock::default();
-    clock.advance(1_000_000);
-    let disk = indexed_batches(&clock);
-    let (first, last) = damage(&disk, 1);
-    let volume = open(&disk, &clock).unwrap();
-    let stream = volume.stream("s").unwrap();
-    let before = stream.state();
-    assert_eq!(before.messages, BATCHES * BATCH, "the index is believed");
-    assert!(before.lost.sequences.is_empty());
-    // Any one of them: here one in the middle.
-    assert!(matches!(stream.get(first + 2), Err(Error::Damaged { .. })));
-    let after = stream.state();
-    assert_eq!(after.messages, before.messages - BATCH);
-    assert_eq!(after.bytes, before.bytes / before.messages * after.messages);
-    assert_eq!(after.lost.sequences, [(first, last)]);
-    assert_eq!(after.deleted, BATCH);
-    for at in 1..=BATCHES * BATCH {
-        assert_eq!(stream.get(at).is_err(), (first..=last).contains(&at), "{at}");
-    }
-    assert_eq!(stream.state(), after, "nothing more was lost");
-}
-
-#[test]
 fn what_compaction_cannot_read_counts_no_more() {
     let clock = TestClock::default();
     clock.advance(1_000_000);
