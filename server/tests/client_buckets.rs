@@ -6,7 +6,7 @@
 #[path = "support/commands.rs"]
 mod commands;
 
-use commands::{Server, against_both};
+use commands::{Server, against_both, wait};
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -81,9 +81,10 @@ fn what_is_watched() {
         let mut command = server.command(&words("kv watch C --updates --count 1"));
         let child = command.stdout(Stdio::piped()).spawn().unwrap();
         // It has begun when its consumer is there.
-        while run("consumer ls KV_C -n").lines().all(|name| name.contains("No Consumers")) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        wait("the watch", || {
+            let names = run("consumer ls KV_C -n");
+            names.lines().any(|name| !name.contains("No Consumers")).then_some(())
+        });
         run("kv put C d new");
         let said = child.wait_with_output().unwrap().stdout;
         assert!(said.ends_with(b"] PUT C > d: new\n"), "{}", String::from_utf8_lossy(&said));
@@ -106,11 +107,9 @@ fn values_have_a_lifetime() {
         assert_eq!(run("kv create C b again --ttl 2s"), "again\n");
         assert_eq!(run("kv get C b --raw"), "again");
         for key in ["a", "b"] {
-            let started = std::time::Instant::now();
-            while server.output(&["kv", "get", "C", key]).status.success() {
-                assert!(started.elapsed().as_secs() < 10, "{key} goes in time");
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
+            wait("the end of a lifetime", || {
+                (!server.output(&["kv", "get", "C", key]).status.success()).then_some(())
+            });
         }
         assert!(refuse("kv create C c z --ttl 100ms").contains("invalid per-message TTL"));
         run("kv add N");

@@ -299,6 +299,14 @@ fn a_file_that_cannot_be_read_is_a_finding() {
     }
 }
 
+#[test]
+fn what_lies_beside_the_logs_and_cannot_be_listed_is_spare() {
+    let data = data();
+    std::fs::write(data.path().join("headwater/logs/stray"), "x").unwrap();
+    let (status, said) = run(&["verify", text(data.path())]);
+    assert!(status == 0 && said.contains("spare: logs/stray: cannot be read"), "{status}: {said}");
+}
+
 /// What a server says at its start, until it is ready or gives up.
 fn start(folder: &Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));

@@ -152,38 +152,41 @@ fn read_to(socket: &mut BufReader<TcpStream>, end: &str) -> String {
     text
 }
 
-/// Nobody waits for a configuration that is slow to read but who asked for it.
-#[test]
-fn reloads_that_operators_ask_for() {
-    let users = "accounts: { $SYS: { users: [{ user: s, password: p }] } }\n";
-    let mut running = Running::start(users);
+fn say(socket: &mut BufReader<TcpStream>, text: &str) {
+    socket.get_mut().write_all(text.as_bytes()).unwrap();
+}
+
+/// A server, a connection of its operator that hears `answer.*`, and how subjects of requests about the server begin.
+fn with_operator() -> (Running, BufReader<TcpStream>, String) {
+    let running = Running::start("accounts: { $SYS: { users: [{ user: s, password: p }] } }\n");
     let socket = TcpStream::connect(running.address()).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut socket = BufReader::new(socket);
     let info = read_to(&mut socket, "\n");
     let info: serde_json::Value =
         serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
-    let reload = format!("$SYS.REQ.SERVER.{}.RELOAD", info["server_id"].as_str().unwrap());
-    let say = |socket: &mut BufReader<TcpStream>, text: &str| {
-        socket.get_mut().write_all(text.as_bytes()).unwrap();
-    };
-    say(
-        &mut socket,
-        "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\nSUB answer 1\r\n",
-    );
+    let connect = "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\nSUB answer.* 1\r\n";
+    say(&mut socket, connect);
+    let server = format!("$SYS.REQ.SERVER.{}", info["server_id"].as_str().unwrap());
+    (running, socket, server)
+}
 
+/// Nobody waits for a configuration that is slow to read but who asked for it.
+#[test]
+fn reloads_that_operators_ask_for() {
+    let (mut running, mut socket, server) = with_operator();
     let text = std::fs::read_to_string(running.path("a.conf")).unwrap();
     std::fs::remove_file(running.path("a.conf")).unwrap();
     let made = Command::new("mkfifo").arg(running.path("a.conf")).status().unwrap();
     assert!(made.success());
-    say(&mut socket, &format!("PUB {reload} answer 0\r\n\r\nPING\r\n"));
+    say(&mut socket, &format!("PUB {server}.RELOAD answer.reload 0\r\n\r\nPING\r\n"));
     assert_eq!(read_to(&mut socket, "PONG\r\n"), "PONG\r\n");
     std::fs::write(running.path("a.conf"), text).unwrap();
     let answer = read_to(&mut socket, "}\r\n");
-    assert!(answer.starts_with("MSG answer 1 ") && !answer.contains("error"), "{answer}");
+    assert!(answer.starts_with("MSG answer.reload 1 ") && !answer.contains("error"), "{answer}");
     running.wait_for_log("Reloaded server configuration");
     std::fs::remove_file(running.path("a.conf")).unwrap();
-    say(&mut socket, &format!("PUB {reload} answer 0\r\n\r\n"));
+    say(&mut socket, &format!("PUB {server}.RELOAD answer.reload 0\r\n\r\n"));
     let answer = read_to(&mut socket, "}\r\n");
     assert!(answer.contains("\"code\":500") && answer.contains("a.conf"), "{answer}");
     running.signal("term");
@@ -193,22 +196,7 @@ fn reloads_that_operators_ask_for() {
 /// A file that is never read to its end holds nothing up: not the other signals, not requests, not the end of the server.
 #[test]
 fn a_reload_that_takes_its_time() {
-    let users = "accounts: { $SYS: { users: [{ user: s, password: p }] } }\n";
-    let mut running = Running::start(users);
-    let socket = TcpStream::connect(running.address()).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut socket = BufReader::new(socket);
-    let info = read_to(&mut socket, "\n");
-    let info: serde_json::Value =
-        serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
-    let server = format!("$SYS.REQ.SERVER.{}", info["server_id"].as_str().unwrap());
-    let say = |socket: &mut BufReader<TcpStream>, text: &str| {
-        socket.get_mut().write_all(text.as_bytes()).unwrap();
-    };
-    say(
-        &mut socket,
-        "CONNECT {\"verbose\":false,\"user\":\"s\",\"pass\":\"p\"}\r\nSUB answer.* 1\r\n",
-    );
+    let (mut running, mut socket, server) = with_operator();
     let text = std::fs::read_to_string(running.path("a.conf")).unwrap();
     let replace_by_pipe = || {
         std::fs::remove_file(running.path("a.conf")).unwrap();

@@ -164,7 +164,7 @@ impl Disk for PosixDisk {
             .mode(0o600)
             .open(self.root.join(path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Box::new(Lock(file))),
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
@@ -173,7 +173,7 @@ impl Disk for PosixDisk {
     fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let file = File::open(self.root.join(path))?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Box::new(Lock(file))),
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
@@ -190,6 +190,19 @@ impl Disk for PosixDisk {
             }
         }
         Ok(Box::new(PosixWriter::new(depth)))
+    }
+}
+
+/// The lock of a file, until it is dropped.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing is not enough: a process that is being started has a copy of the open file until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock stays until the process ends");
+        }
     }
 }
 
@@ -318,5 +331,24 @@ impl SyncedWriter for PosixWriter {
 
     fn wait(&mut self) -> io::Result<Option<Completion>> {
         Ok(self.done.pop_front())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_let_go_of_though_a_copy_of_it_is_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("LOCK");
+        let open =
+            || OpenOptions::new().write(true).create(true).truncate(false).open(&path).unwrap();
+        let lock = Lock(open());
+        lock.0.try_lock().unwrap();
+        let _of_a_child = lock.0.try_clone().unwrap();
+        assert!(open().try_lock().is_err());
+        drop(lock);
+        open().try_lock().unwrap();
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     DamagedBytes, Error, Message, Result, Timestamp,
     catalogue::{CATALOGUE_LOG, Change, changes},
     log::{FoundFrame, FrameBody, LogId, Replay},
-    segment::segment_path,
+    segment::{log_directory, segment_path},
     stream::record::{Record, Records},
 };
 use bytes::Bytes;
@@ -132,14 +132,14 @@ impl OfflineVolume {
             let hex = format!("{:032x}", id.0);
             let is_wanted = match (&selection.stream, &selection.segment) {
                 (Some(wanted), _) => name.as_ref() == Some(wanted) || *wanted == hex,
-                (None, Some(path)) => path.starts_with(crate::segment::log_directory(id)),
+                (None, Some(path)) => path.starts_with(log_directory(id)),
                 (None, None) => true,
             };
             if !is_wanted {
                 continue;
             }
             is_found = true;
-            selected.push(crate::segment::log_directory(id));
+            selected.push(log_directory(id));
             let mut dump = Dump {
                 volume: self,
                 selection,

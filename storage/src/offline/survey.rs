@@ -238,12 +238,9 @@ impl OfflineVolume {
         }
         for name in list(self.below.as_ref(), journal)? {
             files += 1;
-            let is_ours = |ending| {
-                name.strip_suffix(ending).is_some_and(|number| number.parse::<u32>().is_ok())
-            };
-            if is_ours(".new") {
+            if is_of_journal(&name, ".new") {
                 note(Verdict::Torn, &journal.join(&name), "a journal file that was being made");
-            } else if !is_ours(".jnl") {
+            } else if !is_of_journal(&name, ".jnl") {
                 note(Verdict::Spare, &journal.join(&name), "no file of a volume");
             }
         }
@@ -282,4 +279,9 @@ impl SurveyedLog {
     fn is_of(&self, entry: &StoredConfig) -> bool {
         self.walked.id.0 == entry.incarnation().0
     }
+}
+
+/// Whether a file has the name of a journal file with this ending.
+pub(super) fn is_of_journal(name: &str, ending: &str) -> bool {
+    name.strip_suffix(ending).is_some_and(|number| number.parse::<u32>().is_ok())
 }

@@ -3,12 +3,12 @@
 //! Invariants: a file is tried before anything else is read; one that cannot be opened counts as missing from then on.
 //! Not here: bytes in a file that can be opened (`disk::readable`), what is lost with them (`log_walk`).
 
-use super::{Finding, OfflineVolume, Verdict, volume::list};
+use super::{Finding, OfflineVolume, Verdict, survey::is_of_journal, volume::list};
 use crate::{
     DamagedBytes, Result,
     disk::{Disk, OpenMode, ReadableDisk},
     journal::JOURNAL_DIRECTORY,
-    segment::{LOGS_DIRECTORY, log_directory, parse_log_directory, parse_segment_name},
+    segment::{LOGS_DIRECTORY, parse_log_directory, parse_segment_name},
 };
 use std::{
     collections::BTreeSet,
@@ -25,10 +25,13 @@ pub(super) fn hide_unreadable(disk: &ReadableDisk) -> Result<()> {
     let journal = Path::new(JOURNAL_DIRECTORY);
     files.extend(below(journal, list(disk, journal)?));
     let logs = Path::new(LOGS_DIRECTORY);
-    for id in list(disk, logs)?.iter().filter_map(|name| parse_log_directory(name)) {
-        let directory = log_directory(id);
+    for name in list(disk, logs)? {
+        let directory = logs.join(&name);
         match disk.list(&directory) {
-            Ok(names) => files.extend(below(&directory, names)),
+            Ok(names) if parse_log_directory(&name).is_some() => {
+                files.extend(below(&directory, names));
+            }
+            Ok(_) => {}
             Err(error) => disk.hide(&directory, &error),
         }
     }
@@ -115,14 +118,11 @@ fn is_same(unread: &DamagedBytes, place: &DamagedBytes) -> bool {
 /// No crash leaves a file that cannot be read, so it is damage, but where nothing depends on it.
 fn verdict(path: &Path) -> Verdict {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let in_directory = |directory: &str| path.starts_with(directory);
     let is_ours = match path.components().count() {
         // Checkpoints are all that is looked at here.
         1 => true,
-        2 if in_directory(JOURNAL_DIRECTORY) => {
-            name.strip_suffix(".jnl").is_some_and(|number| number.parse::<u32>().is_ok())
-        }
-        2 => true,
+        2 if path.starts_with(JOURNAL_DIRECTORY) => is_of_journal(name, ".jnl"),
+        2 => parse_log_directory(name).is_some(),
         _ => parse_segment_name(name).is_some(),
     };
     if is_ours { Verdict::Damage } else { Verdict::Spare }
