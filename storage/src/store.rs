@@ -11,8 +11,8 @@ use crate::{
         segment_header::{SegmentHeader, SegmentId},
     },
     journal::{
-        CheckpointCommand, Checkpointer, Driver, Ends, JOURNAL_DIRECTORY, Progress, Redone, Ring,
-        RingOptions, Shared, Slots, SlotsRead, replay,
+        CheckpointCommand, Checkpointer, Driver, Ends, Helper, JOURNAL_DIRECTORY, Progress, Redone,
+        Ring, RingOptions, Shared, Slots, SlotsRead, replay,
     },
     log::{Log, LogId, LogRef, Observer, Opening, Position, SegmentNumber},
     segment::{
@@ -138,13 +138,11 @@ impl LogStore {
         if let Some(found) = &read.checkpoint {
             slots.write_again(found)?;
         }
-        let (commands, commands_end) = unbounded();
         let (checkpoint_commands, checkpoint_end) = unbounded();
         let (room, room_end) = bounded(1);
         let manual = options.mode != CommitMode::Thread;
         let progress = Progress { ends: redone.ends, firsts: redone.firsts, ..Progress::default() };
-        let shared =
-            Arc::new(Shared::new(disk, commands, checkpoint_commands, manual, unclean, progress));
+        let shared = Arc::new(Shared::new(disk, checkpoint_commands, manual, unclean, progress));
         let file_bytes = options.journal_file_bytes.max(JOURNAL_FILE_BYTES_MIN);
         let ring_options = RingOptions {
             volume,
@@ -156,8 +154,7 @@ impl LogStore {
         let ring = Ring::open(&shared.disk, &shared.space, ring_options)?;
         shared.progress().acknowledged = ring.place();
         let checkpointer = Arc::new(Checkpointer::new(&shared, volume, slots, room));
-        let ends =
-            Ends { commands: commands_end, checkpoint_commands: checkpoint_end, room: room_end };
+        let ends = Ends { checkpoint_commands: checkpoint_end, room: room_end };
         let driver = Arc::new(Driver::start(&shared, &checkpointer, ends, ring, ring_options)?);
         let method = shared.disk.method();
         Ok(Self { shared, checkpointer, driver, method, lock: Arc::new(Mutex::new(Some(lock))) })
@@ -342,6 +339,11 @@ impl LogStore {
     /// The method of writing in use, in words.
     pub(crate) fn disk_method(&self) -> String {
         self.method.clone()
+    }
+
+    /// See `Driver::help`.
+    pub(crate) fn help(&self) -> Helper<'_> {
+        self.driver.help(&self.shared)
     }
 
     /// Commits what is open now and acknowledges it. True where there was something to do.

@@ -1,4 +1,4 @@
-//! What one changed byte may cost: the messages of the frame that it is in, and no others (G3).
+//! What damage of a segment may cost: the messages of the frames that it touches, and no others (G3).
 //!
 //! Frames are found by the sizes in their headers, as `docs/DISK_FORMAT.md` has them, in the files before the damage.
 //! Not here: what else a damaged volume has to be (`damage_check`).
@@ -14,27 +14,27 @@ const HEADER_BYTES: usize = 64;
 /// What a frame header begins with.
 const MAGIC: &[u8] = b"HWfr";
 
-/// What a changed byte may have taken.
+/// What a piece of damage may have taken.
 pub(crate) enum Cost {
     /// No message.
     Nothing,
     /// Messages of this log with these sequences.
-    Frame { log: u128, sequences: Range<u64> },
+    Frames { log: u128, sequences: Range<u64> },
     /// Nobody can say: the journal or the catalogue was hit, or what a power cut left of the end.
     Unknown,
 }
 
 impl Cost {
-    /// Of a byte of a file, on the disk as it was before.
-    pub(crate) fn of(before: &SimulatedDisk, file: &Path, byte: usize) -> Self {
+    /// Of these bytes of a file, which is not empty, on the disk as it was before.
+    pub(crate) fn of(before: &SimulatedDisk, file: &Path, bytes: &Range<usize>) -> Self {
         let ending = file.extension().and_then(|ending| ending.to_str());
         let log = file.parent().and_then(Path::file_name).and_then(|name| name.to_str());
         let log = log.and_then(|name| u128::from_str_radix(name, 16).ok());
         match (ending, log) {
             (Some("seg"), Some(0)) | (Some("jnl"), _) => Self::Unknown,
-            (Some("seg"), Some(_)) if byte < HEADER_BYTES => Self::Nothing,
-            (Some("seg"), Some(log)) => match hit(before, file, byte) {
-                Some(sequences) => Self::Frame { log, sequences },
+            (Some("seg"), Some(_)) if bytes.end <= HEADER_BYTES => Self::Nothing,
+            (Some("seg"), Some(log)) => match hit(before, file, bytes) {
+                Some(sequences) => Self::Frames { log, sequences },
                 None => Self::Unknown,
             },
             _ => Self::Nothing,
@@ -45,14 +45,14 @@ impl Cost {
     pub(crate) fn spares(&self, log: u128, sequence: u64) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Frame { log: hit, sequences } => *hit != log || !sequences.contains(&sequence),
+            Self::Frames { log: hit, sequences } => *hit != log || !sequences.contains(&sequence),
             Self::Unknown => false,
         }
     }
 }
 
-/// The sequences of the frame that the byte is in; `None` where it is behind what can be followed.
-fn hit(before: &SimulatedDisk, file: &Path, byte: usize) -> Option<Range<u64>> {
+/// The sequences of the frames that the bytes are in; `None` where they begin behind what can be followed.
+fn hit(before: &SimulatedDisk, file: &Path, damaged: &Range<usize>) -> Option<Range<u64>> {
     let content = before.content(file)?;
     let (mut at, mut found) = (HEADER_BYTES, None);
     while content.get(at..at + 4) == Some(MAGIC) {
@@ -61,13 +61,15 @@ fn hit(before: &SimulatedDisk, file: &Path, byte: usize) -> Option<Range<u64>> {
         let base = number::<8>(&content, at + 24)?;
         match found {
             // What a power cut left of a header may say anything.
-            Some(first) => return Some(first..if base < first { u64::MAX } else { base }),
-            None if (at..end).contains(&byte) => found = Some(base),
-            None => {}
+            Some(first) if at >= damaged.end => {
+                return Some(first..if base < first { u64::MAX } else { base });
+            }
+            None if damaged.start < end => found = Some(base),
+            _ => {}
         }
         at = end;
     }
-    // It is the last frame of its segment: the next segment says how far it went.
+    // The last frame of its segment is among them: the next segment says how far it went.
     let is_whole = at == content.len();
     let next = next_segment(file).and_then(|next| before.content(&next));
     let base = next.and_then(|content| number::<8>(&content, 48));

@@ -4,7 +4,7 @@
 use crate::{damage_check::Damaged, random::Random, tracked::Told, world::World};
 use anyhow::{Context as _, Result};
 use headwater_storage::{Volume, testing::SimulatedDisk};
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 /// Damaged copies of one volume.
 const POINTS: u64 = 12;
@@ -17,50 +17,76 @@ pub(crate) enum Rest {
     PowerCut,
 }
 
+/// What was done to a file.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Byte(usize),
+    Zeros(Range<usize>),
+    Cut(Range<usize>),
+    Emptied,
+    Removed,
+    SwappedWith(#[expect(dead_code, reason = "only shown")] PathBuf),
+}
+
+impl Change {
+    /// Which bytes of the file are not what they were, at most; `None` where others are there.
+    pub(crate) fn bytes(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Byte(at) => Some(*at..*at + 1),
+            Self::Zeros(bytes) | Self::Cut(bytes) => Some(bytes.clone()),
+            Self::Emptied | Self::Removed => Some(0..usize::MAX),
+            Self::SwappedWith(_) => None,
+        }
+    }
+}
+
+/// One piece of damage.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) file: PathBuf,
+    pub(crate) change: Change,
+}
+
 /// One piece of damage, with a hand on the disk.
-fn damage(
-    disk: &SimulatedDisk,
-    files: &[PathBuf],
-    random: &mut Random,
-) -> Option<(String, PathBuf)> {
+fn damage(disk: &SimulatedDisk, files: &[PathBuf], random: &mut Random) -> Option<Piece> {
     let file = random.pick(files)?.clone();
     let mut bytes = disk.content(&file)?;
-    let len = bytes.len() as u64;
     let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes.get(*at) != Some(&0)).collect();
     let at = random.pick(&written).copied().unwrap_or(0);
-    let what = match random.below(9) {
+    let change = match random.below(9) {
         0..4 => {
             let byte = bytes.get_mut(at)?;
             *byte ^= 1 + random.below(255) as u8;
-            format!("byte {at}")
+            Change::Byte(at)
         }
         4 => {
             let count = usize::try_from(1 + random.below(5000)).ok()?;
             bytes.iter_mut().skip(at).take(count).for_each(|byte| *byte = 0);
-            format!("{count} zeros at {at}")
+            Change::Zeros(at..at + count)
         }
         5 => {
+            let cut = at..bytes.len();
             bytes.truncate(at);
-            format!("cut at {at} of {len}")
+            Change::Cut(cut)
         }
         6 => {
             bytes.clear();
-            "emptied".to_owned()
+            Change::Emptied
         }
         7 => {
             disk.remove(&file).ok()?;
-            return Some(("removed".to_owned(), file));
+            return Some(Piece { file, change: Change::Removed });
         }
         _ => {
             let other = random.pick(files)?.clone();
             let content = disk.content(&other)?;
             disk.replace(&other, &bytes).ok()?;
             bytes = content;
-            format!("swapped with {}", other.display())
+            Change::SwappedWith(other)
         }
     };
     disk.replace(&file, &bytes).ok()?;
-    Some((what, file))
+    Some(Piece { file, change })
 }
 
 impl World {

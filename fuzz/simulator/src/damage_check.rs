@@ -2,13 +2,14 @@
 //!
 //! Known and accepted, as in `docs/GUARANTEES.md`: damage of a frame that held a removal may bring removed messages back (it
 //! is named), and limits then remove others; the end of the journal, which no later round vouches for, cannot be told from a
-//! torn write. What was sent and never acknowledged may be there. Of several pieces of damage, or files in the place of others,
-//! nobody can say in general which took what: then only wrong bytes are looked for.
+//! torn write. What was sent and never acknowledged may be there. With files in the place of
+//! others nobody can say in general which took what: then only wrong bytes are looked for. Of several pieces of damage it is
+//! not asked whether what is missing is said.
 //! Not here: the damage (`damage`).
 
 use crate::{
     cost::Cost,
-    damage::Rest,
+    damage::{Change, Piece, Rest},
     model::{Stored, kind},
     observed::{observe, stored},
     originals::Ever,
@@ -21,7 +22,7 @@ use headwater_storage::{
     testing::{self, SimulatedDisk},
     volume::RecoveryReport,
 };
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Every message that can be read, by each way of reading; errors of damage leave messages out.
 fn served(stream: &Arc<Stream>, last: u64) -> Result<Ever> {
@@ -55,8 +56,7 @@ pub(crate) struct Damaged<'a> {
     /// The disk without the damage.
     pub(crate) before: &'a SimulatedDisk,
     pub(crate) disk: &'a SimulatedDisk,
-    /// What was done, to which file.
-    pub(crate) pieces: &'a [(String, PathBuf)],
+    pub(crate) pieces: &'a [Piece],
     pub(crate) rest: Rest,
 }
 
@@ -103,23 +103,21 @@ impl Damaged<'_> {
 
     /// One piece of damage, of which can be said what it takes.
     fn is_plain(&self) -> bool {
-        self.pieces.len() == 1 && !self.pieces.iter().any(|(what, _)| what.contains("swapped"))
+        matches!(self.pieces, [piece] if !matches!(piece.change, Change::SwappedWith(_)))
     }
 
-    /// What the damage may have cost.
-    fn cost(&self) -> Cost {
-        match self.pieces {
-            [(what, file)] => match what.strip_prefix("byte ").and_then(|at| at.parse().ok()) {
-                Some(byte) => Cost::of(self.before, file, byte),
-                None => Cost::Unknown,
-            },
-            _ => Cost::Unknown,
-        }
+    /// What each piece of damage may have cost.
+    fn costs(&self) -> Vec<Cost> {
+        let of = |piece: &Piece| {
+            let bytes = piece.change.bytes();
+            bytes.map_or(Cost::Unknown, |bytes| Cost::of(self.before, &piece.file, &bytes))
+        };
+        self.pieces.iter().map(of).collect()
     }
 
     /// Something may be missing without a word: the rounds that were damaged may be the last ones.
     fn may_be_silent(&self) -> bool {
-        let mut files = self.pieces.iter().map(|(_, file)| file);
+        let mut files = self.pieces.iter().map(|piece| &piece.file);
         let is_journal = files.any(|file| file.extension().is_some_and(|ending| ending == "jnl"));
         !self.is_plain() || (is_journal && self.rest != Rest::Closed)
     }
@@ -151,20 +149,27 @@ impl Damaged<'_> {
     ) -> Result<()> {
         let (name, model) = (&tracked.name, &tracked.base);
         let came_back = messages.keys().any(|at| !model.messages.contains_key(at));
-        if self.may_be_silent() || model.config.limits.age.is_some() || came_back {
+        if model.config.limits.age.is_some() || came_back {
             return Ok(());
         }
-        let cost = self.cost();
+        let limits = &model.config.limits;
+        let is_limited = limits.messages.is_some() || limits.bytes.is_some();
+        let costs = self.costs();
         let log = stream.incarnation().0;
         let state = stream.state();
         let lost = &state.lost.sequences;
         let now = self.world.clock.now();
         let stays = |at: &&u64| !model.is_over(**at, now) || model.config.delete_marker.is_some();
         for at in model.messages.keys().filter(|at| !messages.contains_key(at)).filter(stays) {
+            // What came back, and was over by then, may have pushed the oldest ones out.
+            let is_pushed_out = is_limited && *at < state.first_sequence;
             ensure!(
-                !cost.spares(log, *at),
+                is_pushed_out || !costs.iter().all(|cost| cost.spares(log, *at)),
                 "{name}: {at} is not in what was damaged, and is missing: {state:?} {report:?}"
             );
+            if self.may_be_silent() {
+                continue;
+            }
             let is_lost = lost.iter().any(|(first, last)| (first..=last).contains(&at));
             // Gaps at the end tell nobody how far they went. A segment of which nothing is left goes, and what was lost in
             // it is forgotten.
@@ -220,12 +225,12 @@ impl Damaged<'_> {
             let Some(stream) = volume.stream(name) else { continue };
             let last = target.seen.keys().next_back().copied().unwrap_or(0);
             let messages = served(&stream, last)?;
-            let (cost, log) = (self.cost(), stream.incarnation().0);
+            let (costs, log) = (self.costs(), stream.incarnation().0);
             let is_limited = target.config.limits.messages.is_some();
-            let missing = target
-                .seen
-                .keys()
-                .find(|at| !is_limited && !messages.contains_key(at) && cost.spares(log, **at));
+            let is_spared = |at: u64| costs.iter().all(|cost| cost.spares(log, at));
+            let mut seen = target.seen.keys();
+            let missing =
+                seen.find(|at| !is_limited && !messages.contains_key(at) && is_spared(**at));
             ensure!(
                 missing.is_none(),
                 "{name}: {missing:?} is not in what was damaged, and is missing: {:?}",

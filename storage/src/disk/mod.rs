@@ -106,7 +106,7 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
         Ok(())
     }
     /// The content as memory. The file is never written or truncated again by the engine.
-    fn map(&self) -> io::Result<Bytes>;
+    fn map(&self) -> io::Result<Box<dyn FileMap>>;
     /// Writes all of `bytes` and makes them durable. Never to be called again after it failed.
     fn write_synced(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_at(bytes, offset)?;
@@ -116,6 +116,26 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn descriptor(&self) -> Option<i32> {
         None
     }
+}
+
+/// The content of a file as memory.
+pub(crate) trait FileMap: Send + Sync + Debug {
+    /// What is there, shared; shorter at the end of the file. It was brought into memory, so that it can be touched.
+    fn read(&self, offset: u64, len: usize) -> io::Result<Bytes>;
+}
+
+impl FileMap for Bytes {
+    fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        Ok(self.slice(start..start.saturating_add(len).min(self.len())))
+    }
+}
+
+/// Whether it says that the medium, or what the file system knows of it, does not give the bytes: nothing that goes by
+/// itself.
+pub(crate) fn is_unreadable(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::BADMSG | Errno::UCLEAN))
 }
 
 /// The end of one synced write.

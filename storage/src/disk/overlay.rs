@@ -5,7 +5,7 @@
 //! keeps its name below for as long as it was not renamed here, and its bytes for as long as they were not written here.
 //! Not here: the lock, which whoever makes the overlay takes on the disk below.
 
-use super::{Disk, DiskFile, OpenMode, SyncedWriter, posix::PosixWriter};
+use super::{Disk, DiskFile, FileMap, OpenMode, SyncedWriter, posix::PosixWriter};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -320,7 +320,7 @@ impl DiskFile for OverlayHandle {
         Ok(())
     }
 
-    fn map(&self) -> io::Result<Bytes> {
+    fn map(&self) -> io::Result<Box<dyn FileMap>> {
         {
             let content = self.content();
             let is_untouched = content.pages.is_empty() && content.below_bytes == content.len;
@@ -334,6 +334,6 @@ impl DiskFile for OverlayHandle {
         let mut bytes = vec![0; usize::try_from(self.len()?).unwrap_or(usize::MAX)];
         let count = self.read_at(&mut bytes, 0)?;
         bytes.truncate(count);
-        Ok(bytes.into())
+        Ok(Box::new(Bytes::from(bytes)))
     }
 }

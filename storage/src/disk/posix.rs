@@ -3,9 +3,10 @@
 //! Invariants: a method is chosen once, by a probe, when the directory is opened.
 //! Not here: the ring (`uring`).
 
-use super::{ALIGNMENT, AlignedBuffer, Completion, Disk, DiskFile, OpenMode, SyncedWriter, mmap};
+use super::{
+    ALIGNMENT, AlignedBuffer, Completion, Disk, DiskFile, FileMap, OpenMode, SyncedWriter, mmap,
+};
 use crate::{Error, Result, volume::DiskMethod};
-use bytes::Bytes;
 use std::{
     collections::VecDeque,
     fs::{self, File, OpenOptions},
@@ -266,7 +267,7 @@ impl DiskFile for PosixFile {
         Ok(())
     }
 
-    fn map(&self) -> io::Result<Bytes> {
+    fn map(&self) -> io::Result<Box<dyn FileMap>> {
         mmap::map(&self.file)
     }
 

@@ -4,7 +4,7 @@
 //! Invariants: nothing is changed below. A byte that could be read is given as it is, also beside one that could not.
 //! Not here: which files are looked at, and what it means that one is lost (`offline::unread`).
 
-use super::{Disk, DiskFile, OpenMode, SyncedWriter};
+use super::{Disk, DiskFile, FileMap, OpenMode, SyncedWriter};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -244,8 +244,8 @@ impl DiskFile for ReadableFile {
         refused()
     }
 
-    /// A map of a file that cannot be read ends the process where it is touched, so all of it is read first.
-    fn map(&self) -> io::Result<Bytes> {
+    /// What cannot be read is found now, so all of it is read first.
+    fn map(&self) -> io::Result<Box<dyn FileMap>> {
         let len = self.len()?;
         let mut chunk = vec![0; CHUNK_BYTES.min(usize::try_from(len).unwrap_or(usize::MAX))];
         let mut at = 0;
@@ -262,7 +262,7 @@ impl DiskFile for ReadableFile {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
         let count = self.read_at(&mut bytes, 0)?;
         bytes.truncate(count);
-        Ok(bytes.into())
+        Ok(Box::new(Bytes::from(bytes)))
     }
 }
 

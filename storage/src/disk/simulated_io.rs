@@ -2,7 +2,7 @@
 //! Not here: what a crash does to them (`simulated`).
 
 use super::{
-    AlignedBuffer, Completion, DiskFile, SyncedWriter,
+    AlignedBuffer, Completion, DiskFile, FileMap, SyncedWriter,
     simulated::{SimulatedDisk, failed},
     simulated_names::FileNumber,
 };
@@ -42,7 +42,7 @@ impl DiskFile for SimulatedFile {
         state.reading()?;
         let content = state.content(self.number)?;
         if content.is_rotten(offset, buffer.len() as u64) {
-            return Err(failed());
+            return Err(rustix::io::Errno::IO.into());
         }
         let count = content.read(buffer, offset);
         state.bytes_read += count as u64;
@@ -77,15 +77,39 @@ impl DiskFile for SimulatedFile {
         Ok(())
     }
 
-    fn map(&self) -> io::Result<Bytes> {
-        let mut bytes = vec![0; self.len()? as usize];
-        self.read_at(&mut bytes, 0)?;
-        Ok(bytes.into())
+    fn map(&self) -> io::Result<Box<dyn FileMap>> {
+        let mut state = self.disk.state();
+        state.reading()?;
+        let content = state.content(self.number)?;
+        let mut bytes = vec![0; content.len() as usize];
+        content.read(&mut bytes, 0);
+        state.bytes_read += bytes.len() as u64;
+        let (disk, number) = (self.disk.clone(), self.number);
+        Ok(Box::new(SimulatedMap { file: Self { disk, number }, bytes: bytes.into() }))
     }
 
     fn descriptor(&self) -> Option<i32> {
         // The writer below gets its file number this way.
         i32::try_from(self.number).ok()
+    }
+}
+
+/// A file as memory, as it was when it was mapped.
+#[derive(Debug)]
+struct SimulatedMap {
+    file: SimulatedFile,
+    bytes: Bytes,
+}
+
+impl FileMap for SimulatedMap {
+    fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        let mut state = self.file.disk.state();
+        // A file that was removed is not touched by damage any more.
+        let content = state.content(self.file.number);
+        if content.is_ok_and(|content| content.is_rotten(offset, len as u64)) {
+            return Err(rustix::io::Errno::FAULT.into());
+        }
+        self.bytes.read(offset, len)
     }
 }
 

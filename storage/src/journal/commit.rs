@@ -42,7 +42,8 @@ struct Flight {
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     checkpointer: Arc<Checkpointer>,
-    commands: Receiver<Command>,
+    /// Taken from the queue and not looked at yet.
+    taken: Vec<Command>,
     room: Receiver<()>,
     writer: Box<dyn SyncedWriter>,
     ring: Ring,
@@ -60,13 +61,14 @@ pub(crate) struct Committer {
     durable_through: u64,
     told_failed: bool,
     stop: bool,
+    /// Another thread than the writer's runs it, for one round.
+    is_helped: bool,
 }
 
 impl Committer {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         checkpointer: &Arc<Checkpointer>,
-        commands: Receiver<Command>,
         room: Receiver<()>,
         ring: Ring,
         options: RingOptions,
@@ -80,7 +82,7 @@ impl Committer {
         Ok(Self {
             shared: Arc::clone(shared),
             checkpointer: Arc::clone(checkpointer),
-            commands,
+            taken: Vec::new(),
             room,
             writer,
             seed: journal_round::seed(options.volume),
@@ -96,20 +98,30 @@ impl Committer {
             scratch: Vec::new(),
             told_failed: false,
             stop: false,
+            is_helped: false,
         })
     }
 
-    /// The commit thread.
-    pub(crate) fn serve(&mut self) {
-        while !self.stop || self.has_work() {
-            if !self.has_work() {
-                match self.commands.recv() {
-                    Ok(command) => self.obey(command),
-                    Err(_) => return,
-                }
-            }
+    /// Runs until nothing is left to do. True: for good.
+    pub(crate) fn serve(&mut self) -> bool {
+        loop {
             self.run_once();
+            if !self.has_work() {
+                return self.stop;
+            }
         }
+    }
+
+    /// Commits what is open on a thread that waits for it, by a write that needs no other thread. True where there was work.
+    pub(crate) fn help(&mut self) -> bool {
+        debug_assert!(self.flights.is_empty(), "the commit thread is between two rounds");
+        self.is_helped = true;
+        let had_work = self.run_once();
+        self.is_helped = false;
+        if self.has_work() || self.stop {
+            self.shared.commands.wake();
+        }
+        had_work
     }
 
     fn has_work(&self) -> bool {
@@ -120,9 +132,8 @@ impl Committer {
     pub(crate) fn run_once(&mut self) -> bool {
         self.obey_all();
         let had_work = self.has_work();
-        while self.shared.failure().is_none()
-            && self.flights.len() < ROUNDS_IN_FLIGHT_MAX
-            && !self.dirty.is_empty()
+        let most = if self.is_helped { 1 } else { ROUNDS_IN_FLIGHT_MAX };
+        while self.shared.failure().is_none() && self.flights.len() < most && !self.dirty.is_empty()
         {
             if let Err(error) = self.start_round() {
                 self.shared.fail(&error);
@@ -146,9 +157,12 @@ impl Committer {
     }
 
     fn obey_all(&mut self) {
-        while let Ok(command) = self.commands.try_recv() {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.shared.commands.take(&mut taken);
+        for command in taken.drain(..) {
             self.obey(command);
         }
+        self.taken = taken;
     }
 
     fn obey(&mut self, command: Command) {
@@ -268,7 +282,7 @@ impl Committer {
     fn submit(&mut self, mut build: RoundBuilder) -> Result<()> {
         let bytes = build.pad();
         let (file, place) = self.reserve(bytes)?;
-        let alone = build.is_of_one() && self.flights.is_empty();
+        let alone = self.is_helped || (build.is_of_one() && self.flights.is_empty());
         let (buffer, logs) = build.close(self.seed, place, self.durable_through);
         self.flights.push_back(Flight {
             round: place.round,

@@ -10,6 +10,7 @@
 //! Not here: what a frame holds (`log`).
 
 mod checkpoint;
+mod command_queue;
 mod commit;
 mod drive;
 mod old_files;
@@ -21,8 +22,9 @@ mod slots;
 mod survey;
 
 pub(crate) use checkpoint::Checkpointer;
+pub(crate) use command_queue::CommandQueue;
 pub(crate) use commit::Committer;
-pub(crate) use drive::{Driver, Ends};
+pub(crate) use drive::{Driver, Ends, Helper};
 pub(crate) use replay::{Redone, replay};
 pub(crate) use ring::{JOURNAL_DIRECTORY, Ring, RingOptions};
 pub(crate) use shared::{CheckpointCommand, Command, Progress, Shared};

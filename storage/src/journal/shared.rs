@@ -4,7 +4,7 @@
 //! journal place it starts from; a failure is set once and never taken back.
 //! Not here: rounds (`commit`), their files (`ring`).
 
-use super::ring::RingSpace;
+use super::{CommandQueue, ring::RingSpace};
 use crate::{
     Error, Result,
     disk::{Disk, DiskFile},
@@ -91,7 +91,7 @@ impl Progress {
 /// What the parts of a store share.
 pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) commands: Sender<Command>,
+    pub(crate) commands: CommandQueue,
     pub(crate) checkpoint_commands: Sender<CheckpointCommand>,
     /// No threads: whoever needs a checkpoint or a removal does it itself.
     pub(crate) manual: bool,
@@ -112,7 +112,6 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
-        commands: Sender<Command>,
         checkpoint_commands: Sender<CheckpointCommand>,
         manual: bool,
         unclean: bool,
@@ -120,7 +119,7 @@ impl Shared {
     ) -> Self {
         Self {
             disk,
-            commands,
+            commands: CommandQueue::default(),
             checkpoint_commands,
             manual,
             unclean,
@@ -205,7 +204,7 @@ impl Shared {
         };
         if self.failure.set(Error::ReadOnly(reason.clone())).is_ok() {
             tracing::error!(reason, "the volume is read-only until it is opened again");
-            let _ = self.commands.send(Command::Failed);
+            self.commands.send(Command::Failed);
         }
     }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    disk::is_unreadable,
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
     journal::{CheckpointCommand, Command, Shared},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
@@ -207,7 +208,12 @@ impl FileLog {
         if place.is_lost() {
             return Err(damaged("lost when the log was opened"));
         }
-        let bytes = found.file.read(place.offset, place.bytes as usize)?;
+        let bytes = match found.file.read(place.offset, place.bytes as usize) {
+            Err(Error::Io { error, .. }) if is_unreadable(&error) => {
+                return Err(damaged(&format!("cannot be read: {error}")));
+            }
+            read => read?,
+        };
         let header = FrameHeader::decode(found.file.id().seed(), &bytes).map_err(damaged)?;
         if header.base_position != place.base_position {
             return Err(damaged("another frame is here"));
@@ -292,7 +298,7 @@ impl Log for FileLog {
         let tell = !std::mem::replace(&mut open.told, true);
         drop(open);
         if tell && let Some(this) = self.this.upgrade() {
-            let _ = self.shared.commands.send(Command::Dirty(this));
+            self.shared.commands.send(Command::Dirty(this));
         }
         Ok(end)
     }

@@ -6,13 +6,13 @@
 use super::segment_path;
 use crate::{
     Error, Result,
-    disk::{Disk, DiskFile, OpenMode},
+    disk::{Disk, DiskFile, FileMap, OpenMode},
     format::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId},
     segment::log_directory,
 };
 use bytes::Bytes;
 use std::{
-    fmt,
+    fmt, io,
     path::PathBuf,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -34,7 +34,7 @@ pub(crate) struct SegmentFile {
     disk: Arc<dyn Disk>,
     file: Mutex<Option<Arc<dyn DiskFile>>>,
     sealed: AtomicBool,
-    map: OnceLock<Bytes>,
+    map: OnceLock<Box<dyn FileMap>>,
     /// Space is reserved up to here.
     allocated: AtomicU64,
 }
@@ -151,13 +151,14 @@ impl SegmentFile {
                 let map = file.map().map_err(failed)?;
                 self.map.get_or_init(|| map)
             };
-            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(map.len());
-            return Ok(map.slice(start..start.saturating_add(len).min(map.len())));
+            if let Ok(bytes) = map.read(offset, len) {
+                return Ok(bytes);
+            }
+            // A map does not tell what is wrong with the file, and here and there a second try helps.
+            let file = self.disk.open(&self.path(), OpenMode::Read).map_err(failed)?;
+            return copy_of(&*file, offset, len).map_err(failed);
         }
-        let mut bytes = vec![0; len];
-        let count = self.file()?.read_at(&mut bytes, offset).map_err(failed)?;
-        bytes.truncate(count);
-        Ok(bytes.into())
+        copy_of(&*self.file()?, offset, len).map_err(failed)
     }
 
     /// Reads the header; what is wrong with it otherwise.
@@ -169,8 +170,16 @@ impl SegmentFile {
     }
 }
 
+/// Reads `len` bytes; fewer at the end of the file.
+fn copy_of(file: &dyn DiskFile, offset: u64, len: usize) -> io::Result<Bytes> {
+    let mut bytes = vec![0; len];
+    let count = file.read_at(&mut bytes, offset)?;
+    bytes.truncate(count);
+    Ok(bytes.into())
+}
+
 /// A failed sync is never "no space": what the kernel dropped is unknown.
-fn sync_failed(what: String, error: &std::io::Error) -> Error {
+fn sync_failed(what: String, error: &io::Error) -> Error {
     Error::ReadOnly(format!("{what}: {error}"))
 }
 

@@ -5,6 +5,7 @@ use super::SyncPolicy;
 use crate::{
     Error, Result, Timestamp,
     catalogue::Catalogue,
+    journal::Helper,
     log::MemoryBudget,
     store::{CommitMode, LogStore},
 };
@@ -37,9 +38,15 @@ impl Environment {
         answer.await.map_err(|_| Error::Closed)
     }
 
-    /// Same, blocking the thread.
-    pub(crate) fn wait_blocking<T>(&self, mut answer: oneshot::Receiver<T>) -> Result<T> {
+    /// Same, blocking the thread. `helper` has been there since before what is waited for was told.
+    pub(crate) fn wait_blocking<T>(
+        &self,
+        mut answer: oneshot::Receiver<T>,
+        helper: Helper<'_>,
+    ) -> Result<T> {
         self.drive(&mut answer);
+        while answer.is_empty() && !answer.is_terminated() && helper.run() {}
+        drop(helper);
         answer.blocking_recv().map_err(|_| Error::Closed)
     }
 

@@ -183,8 +183,9 @@ impl Stream {
         }
     }
 
-    /// Appends a message; calls `done` once it is durable (or refused). `done` runs on the commit thread, or on this
-    /// one when the answer is known at once: it must not block and must not call back into this stream.
+    /// Appends a message; calls `done` once it is durable (or refused). `done` runs on the commit thread, on
+    /// one that waits for an append of its own, or on this one when the answer is known at once: it must not block and must
+    /// not call back into this stream.
     pub fn append_with(
         &self,
         message: NewMessage,
@@ -214,11 +215,13 @@ impl Stream {
         self.environment.wait(receiver).await?
     }
 
-    /// Same, blocking the thread.
+    /// Same, blocking the thread. Where nothing else is being committed this thread writes to the disk itself, and answers
+    /// whoever appended meanwhile: their callbacks run here.
     pub fn append_blocking(&self, message: NewMessage) -> Result<Appended> {
         let (sender, receiver) = oneshot::channel();
+        let helper = self.environment.store.help();
         self.append_with(message, move |result| drop(sender.send(result)));
-        self.environment.wait_blocking(receiver)?
+        self.environment.wait_blocking(receiver, helper)?
     }
 
     /// Appends messages as one: all of them, in one frame, with sequences that follow each other, or none. Each is checked

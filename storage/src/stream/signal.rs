@@ -1,29 +1,47 @@
 //! Tells readers that wait, tasks and threads alike, that what is committed has changed.
+//!
+//! Readers that are not there cost nothing: a commit of a thousand streams passes here a thousand times.
+//! Invariants: who subscribed, or asked for the version, before it looked at the stream is told of what it did not see.
 //! Not here: what has changed.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// A count of changes that can be waited for.
 #[derive(Debug)]
 pub(crate) struct Signal {
     tasks: watch::Sender<()>,
-    version: Mutex<u64>,
-    threads: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    version: u64,
+    /// Threads that wait.
+    waiting: usize,
 }
 
 impl Default for Signal {
     fn default() -> Self {
-        Self { tasks: watch::Sender::new(()), version: Mutex::new(0), threads: Condvar::new() }
+        Self { tasks: watch::Sender::new(()), state: Mutex::default(), changed: Condvar::new() }
     }
 }
 
 impl Signal {
     /// Something has changed.
     pub(crate) fn notify(&self) {
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.threads.notify_all();
-        self.tasks.send_replace(());
+        let is_waited_for = {
+            let mut state = self.state();
+            state.version += 1;
+            state.waiting > 0
+        };
+        if is_waited_for {
+            self.changed.notify_all();
+        }
+        if self.tasks.receiver_count() > 0 {
+            self.tasks.send_replace(());
+        }
     }
 
     /// For a task that waits.
@@ -33,15 +51,20 @@ impl Signal {
 
     /// How many changes there were.
     pub(crate) fn version(&self) -> u64 {
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state().version
     }
 
     /// Blocks the thread until there were more changes than `seen`.
     pub(crate) fn wait_past(&self, seen: u64) {
-        let version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        let _changed = self
-            .threads
-            .wait_while(version, |version| *version <= seen)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.waiting += 1;
+        while state.version <= seen {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting -= 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

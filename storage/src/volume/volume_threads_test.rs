@@ -100,3 +100,28 @@ fn many_threads_write_and_follow_many_streams() {
         assert_eq!(&follow(&stream, COUNT), payloads);
     }
 }
+
+#[test]
+fn a_callback_may_close_the_volume_on_a_thread_that_commits_for_itself() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = Arc::new(Volume::open(VolumeOptions::new(directory.path())).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let stream = runtime.block_on(volume.create_stream(named("s"))).unwrap();
+        let appended = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while stream.append_blocking(message("a", b"waits")).is_ok() {
+                    appended.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            // Most rounds are its own by now.
+            while appended.load(Ordering::Relaxed) < 10 {
+                std::thread::yield_now();
+            }
+            let closed = Arc::clone(&volume);
+            stream.append_with(message("a", b"closes"), move |_| closed.close().unwrap());
+        });
+        volume.close().unwrap();
+    }
+}

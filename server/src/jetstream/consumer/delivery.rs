@@ -15,6 +15,8 @@ use headwater_storage::{Error, Timestamp};
 /// Messages that are collected before they are sent.
 const MESSAGES_MAX: usize = 256;
 const BYTES_MAX: usize = 1024 * 1024;
+/// How long after a failed read it is tried again, in nanoseconds.
+const RETRY_NANOS: i64 = 1_000_000_000;
 
 /// Something to send.
 #[derive(Clone, Debug)]
@@ -127,18 +129,18 @@ impl Core {
                 let pending = self.pending();
                 self.offer(message, pending, collecting)
             }
-            Err(error) => {
-                if is_gone(&error)
-                    && let Some(delivered) = self.machine.gone(sequence)
-                {
+            Err(error) if is_gone(&error) => {
+                if let Some(delivered) = self.machine.gone(sequence) {
                     collecting
                         .out
                         .push(Output::Publish(Event::Terminated(delivered, REMOVED.into())));
                 }
-                is_gone(&error)
+                true
             }
+            Err(error) => self.read_failed(&error, collecting),
         }
     }
+
     fn take_chosen(&mut self, sequence: u64, collecting: &mut Collecting<'_>) -> bool {
         let is_taken = match self.stream.get(sequence) {
             Ok(message) => {
@@ -149,13 +151,14 @@ impl Core {
                 self.machine.drop_chosen();
                 true
             }
-            Err(_) => false,
+            Err(error) => self.read_failed(&error, collecting),
         };
         if self.machine.chosen().is_empty() {
             self.machine.skip_to(self.chosen_through.saturating_add(1));
         }
         is_taken
     }
+
     fn take_new(&mut self, from: u64, collecting: &mut Collecting<'_>) -> bool {
         let wanted = match &self.way {
             Way::Push(_) => u64::MAX,
@@ -164,8 +167,11 @@ impl Core {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX).min(self.machine.room());
         let count = wanted.min(MESSAGES_MAX - collecting.messages).max(1);
         self.tail.seek(from);
-        // A failed read comes again with the next change of the stream.
-        let Ok(Some(batch)) = self.tail.try_next(count, BYTES_MAX) else { return false };
+        let batch = match self.tail.try_next(count, BYTES_MAX) {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return false,
+            Err(error) => return self.read_failed(&error, collecting),
+        };
         let behind = self.tail.pending();
         let mut left = batch.messages.len() as u64;
         for message in batch.messages {
@@ -176,6 +182,15 @@ impl Core {
         }
         self.machine.skip_to(batch.examined + 1);
         true
+    }
+
+    /// A failed read is tried again soon, also where nothing else happens. False: nothing more is taken now.
+    fn read_failed(&self, error: &Error, collecting: &mut Collecting<'_>) -> bool {
+        if !matches!(error, Error::Closed) {
+            tracing::warn!(consumer = self.ack_prefix, %error, "read failed; it is tried again");
+            collecting.ready_at = Some(collecting.now.saturating_add(RETRY_NANOS));
+        }
+        false
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{offline_test::survey, *};
 use crate::StreamConfig;
+use std::ops::Range;
 
 const BATCHES: u64 = 60;
 const BATCH: u64 = 5;
@@ -31,8 +32,8 @@ fn indexed_batches(clock: &TestClock) -> SimulatedDisk {
     disk.restart(1)
 }
 
-/// Damages the second frame of a sealed segment with an index; gives the sequences in it.
-fn damage(disk: &SimulatedDisk, number: usize) -> (u64, u64) {
+/// A sealed segment with an index, and where its second frame is, the first one with messages only.
+fn second_frame(disk: &SimulatedDisk, number: usize) -> (PathBuf, Range<usize>) {
     let paths = disk.paths();
     let has_index = |path: &&PathBuf| {
         let is_segment = path.extension().is_some_and(|ending| ending == "seg");
@@ -40,14 +41,19 @@ fn damage(disk: &SimulatedDisk, number: usize) -> (u64, u64) {
         is_segment && !of_catalogue && paths.contains(&path.with_extension("idx"))
     };
     let path = paths.iter().filter(has_index).nth(number).unwrap();
-    let mut bytes = content(disk, path);
+    let bytes = content(disk, path);
     let body = |at: usize| u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
     // Behind the headers of the segment and of its first frame, which has the state only or messages too.
     let second = 64 + 64 + body(64);
-    let at = second + 64 + body(second) / 2;
-    bytes[at] ^= 4;
-    replace(disk, path, &bytes);
-    let name = path.clone();
+    (path.clone(), second..second + 64 + body(second))
+}
+
+/// Damages the second frame of a sealed segment with an index; gives the sequences in it.
+fn damage(disk: &SimulatedDisk, number: usize) -> (u64, u64) {
+    let (name, frame) = second_frame(disk, number);
+    let mut bytes = content(disk, &name);
+    bytes[(frame.start + 64 + frame.end) / 2] ^= 4;
+    replace(disk, &name, &bytes);
     let found = survey(disk).findings.into_iter();
     let found = found.filter(|found| found.places.iter().any(|place| place.path == name));
     let lost: Vec<_> = found.flat_map(|found| found.lost).collect();
@@ -76,4 +82,25 @@ fn what_compaction_cannot_read_counts_no_more() {
     let after = stream.state();
     assert_eq!(after.lost.sequences, [(first, first)]);
     assert_eq!(after.messages, before.messages - 1);
+}
+
+#[test]
+fn a_sector_that_goes_bad_under_a_running_volume_costs_what_was_in_it() {
+    let clock = TestClock::default();
+    clock.advance(1_000_000);
+    let disk = indexed_batches(&clock);
+    let (path, frame) = second_frame(&disk, 2);
+    let volume = open(&disk, &clock).unwrap();
+    let stream = volume.stream("s").unwrap();
+    let before = stream.state();
+    // The segment is mapped from now on.
+    let expected = served(&stream, before.last_sequence);
+    disk.rot(&path, frame.start as u64 + 99..frame.start as u64 + 100);
+    let found = served(&stream, before.last_sequence);
+    let lost = stream.state().lost.sequences;
+    let [(first, last)] = lost[..] else { panic!("{lost:?}") };
+    assert_eq!(last - first + 1, BATCH);
+    let rest = expected.into_iter().filter(|(at, _)| !(first..=last).contains(at));
+    assert_eq!(found, rest.collect());
+    now(stream.append(message("a", b"goes on"))).unwrap();
 }
