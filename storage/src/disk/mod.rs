@@ -112,6 +112,10 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
         self.write_at(bytes, offset)?;
         self.sync()
     }
+    /// Which file it is, whatever its name; `None` where names are not given to others.
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
     /// The descriptor, where it is a file of this process.
     fn descriptor(&self) -> Option<i32> {
         None
@@ -122,6 +126,10 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
 pub(crate) trait FileMap: Send + Sync + Debug {
     /// What is there, shared; shorter at the end of the file. It was brought into memory, so that it can be touched.
     fn read(&self, offset: u64, len: usize) -> io::Result<Bytes>;
+    /// As that of the file.
+    fn identity(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 impl FileMap for Bytes {
@@ -129,13 +137,6 @@ impl FileMap for Bytes {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
         Ok(self.slice(start..start.saturating_add(len).min(self.len())))
     }
-}
-
-/// Whether it says that the medium, or what the file system knows of it, does not give the bytes: nothing that goes by
-/// itself.
-pub(crate) fn is_unreadable(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::BADMSG | Errno::UCLEAN))
 }
 
 /// The end of one synced write.

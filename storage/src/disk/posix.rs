@@ -294,6 +294,10 @@ impl DiskFile for PosixFile {
         Ok(())
     }
 
+    fn identity(&self) -> Option<(u64, u64)> {
+        mmap::identity(&self.file)
+    }
+
     fn descriptor(&self) -> Option<i32> {
         Some(self.file.as_raw_fd())
     }

@@ -24,14 +24,31 @@ struct State {
     is_wanted: bool,
     /// The commit thread waits.
     is_asleep: bool,
+    /// The commit thread has ended.
+    is_closed: bool,
 }
 
 impl CommandQueue {
     /// Tells something.
     pub(crate) fn send(&self, command: Command) {
         let mut state = self.state();
+        if state.is_closed {
+            // Whoever waits for an answer learns that none will come.
+            drop(state);
+            return drop(command);
+        }
         state.commands.push(command);
         self.wake_where_needed(state);
+    }
+
+    /// Nobody takes what is told any more.
+    pub(crate) fn close(&self) {
+        let dropped = {
+            let mut state = self.state();
+            state.is_closed = true;
+            std::mem::take(&mut state.commands)
+        };
+        drop(dropped);
     }
 
     /// Takes what was told, in order. `into` is empty.

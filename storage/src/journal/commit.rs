@@ -132,11 +132,15 @@ impl Committer {
     pub(crate) fn run_once(&mut self) -> bool {
         self.obey_all();
         let had_work = self.has_work();
-        let most = if self.is_helped { 1 } else { ROUNDS_IN_FLIGHT_MAX };
-        while self.shared.failure().is_none() && self.flights.len() < most && !self.dirty.is_empty()
+        while self.shared.failure().is_none()
+            && self.flights.len() < ROUNDS_IN_FLIGHT_MAX
+            && !self.dirty.is_empty()
         {
             if let Err(error) = self.start_round() {
                 self.shared.fail(&error);
+            }
+            if self.is_helped {
+                break;
             }
             self.obey_all();
         }
@@ -181,7 +185,10 @@ impl Committer {
     fn start_round(&mut self) -> Result<()> {
         let buffer = self.pool.pop().unwrap_or_else(|| AlignedBuffer::new(self.round_bytes));
         let mut build = RoundBuilder::new(buffer);
-        while let Some(log) = self.dirty.pop_front() {
+        let mut unsynced_bytes = 0;
+        while unsynced_bytes < self.round_bytes
+            && let Some(log) = self.dirty.pop_front()
+        {
             let room = build.room(self.round_bytes);
             let frame = match log.take_frame(room) {
                 Taken::Nothing => continue,
@@ -196,7 +203,11 @@ impl Committer {
                 },
             };
             self.dirty.push_back(Arc::clone(&log));
-            self.add_frame(&mut build, &log, ClosedFrame::new(frame, log.compression()))?;
+            let frame = ClosedFrame::new(frame, log.compression());
+            if log.options.sync != SyncPolicy::Always {
+                unsynced_bytes += frame.frame_bytes();
+            }
+            self.add_frame(&mut build, &log, frame)?;
         }
         if build.is_empty() {
             self.recycle(build.into_buffer());

@@ -8,9 +8,13 @@ use super::{CheckpointCommand, Checkpointer, Command, Committer, Ring, RingOptio
 use crate::{Error, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     thread::{JoinHandle, ThreadId},
 };
+
+/// Whom the rounds under way were told to is not known then.
+const CALLBACK_PANICKED: &str = "a callback panicked";
 
 /// The ends of the channels that the threads hold.
 pub(crate) struct Ends {
@@ -56,9 +60,24 @@ impl Helper<'_> {
         };
         let Some(committer) = place.as_mut() else { return false };
         *lock(&threads.helper) = Some(std::thread::current().id());
-        let had_work = committer.help();
-        *lock(&threads.helper) = None;
-        had_work
+        let _at_it = AtIt { threads, shared: self.shared };
+        committer.help()
+    }
+}
+
+/// While a helper has the committer.
+struct AtIt<'a> {
+    threads: &'a Threads,
+    shared: &'a Shared,
+}
+
+impl Drop for AtIt<'_> {
+    fn drop(&mut self) {
+        *lock(&self.threads.helper) = None;
+        if std::thread::panicking() {
+            // Somebody's callback: the commit thread has to tell the others.
+            self.shared.commands.wake();
+        }
     }
 }
 
@@ -177,19 +196,22 @@ impl Driver {
 
 /// The commit thread.
 fn serve(committer: &Mutex<Option<Committer>>, shared: &Shared) {
+    let failed = || shared.fail(&Error::ReadOnly(CALLBACK_PANICKED.into()));
     loop {
         shared.commands.wait();
         let mut place = committer.lock().unwrap_or_else(|poisoned| {
-            // What a helper had in hand when somebody's callback panicked is in doubt.
-            shared.fail(&Error::ReadOnly("a callback panicked".into()));
+            failed();
             poisoned.into_inner()
         });
-        let is_over = place.as_mut().is_none_or(Committer::serve);
-        if is_over {
+        let Some(committer) = place.as_mut() else { break };
+        // All who wait are told then, in another pass.
+        let served = catch_unwind(AssertUnwindSafe(|| committer.serve())).map_err(|_| failed());
+        if served == Ok(true) {
             place.take();
-            return;
+            break;
         }
     }
+    shared.commands.close();
 }
 
 fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {

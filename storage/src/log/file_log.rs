@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     Error, Result,
-    disk::is_unreadable,
     format::frame::{FRAME_HEADER_BYTES, FrameHeader},
     journal::{CheckpointCommand, Command, Shared},
     limits::{FRAME_BYTES_MAX, FRAME_BYTES_TARGET, OPEN_BYTES_MAX},
@@ -208,12 +207,8 @@ impl FileLog {
         if place.is_lost() {
             return Err(damaged("lost when the log was opened"));
         }
-        let bytes = match found.file.read(place.offset, place.bytes as usize) {
-            Err(Error::Io { error, .. }) if is_unreadable(&error) => {
-                return Err(damaged(&format!("cannot be read: {error}")));
-            }
-            read => read?,
-        };
+        let bytes = found.file.read_frame(place.offset, place.bytes as usize)?;
+        let bytes = bytes.map_err(|what| damaged(&what))?;
         let header = FrameHeader::decode(found.file.id().seed(), &bytes).map_err(damaged)?;
         if header.base_position != place.base_position {
             return Err(damaged("another frame is here"));

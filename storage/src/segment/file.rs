@@ -3,7 +3,7 @@
 //! Invariants: `map` is used only after `seal`.
 //! Not here: where its frames are (`table`).
 
-use super::segment_path;
+use super::{segment_path, unreadable::Unreadable};
 use crate::{
     Error, Result,
     disk::{Disk, DiskFile, FileMap, OpenMode},
@@ -35,6 +35,7 @@ pub(crate) struct SegmentFile {
     file: Mutex<Option<Arc<dyn DiskFile>>>,
     sealed: AtomicBool,
     map: OnceLock<Box<dyn FileMap>>,
+    unreadable: Unreadable,
     /// Space is reserved up to here.
     allocated: AtomicU64,
 }
@@ -73,6 +74,7 @@ impl SegmentFile {
             file: Mutex::new(file),
             sealed: AtomicBool::new(false),
             map: OnceLock::new(),
+            unreadable: Unreadable::default(),
             allocated: AtomicU64::new(0),
         }
     }
@@ -151,14 +153,20 @@ impl SegmentFile {
                 let map = file.map().map_err(failed)?;
                 self.map.get_or_init(|| map)
             };
-            if let Ok(bytes) = map.read(offset, len) {
-                return Ok(bytes);
-            }
-            // A map does not tell what is wrong with the file, and here and there a second try helps.
-            let file = self.disk.open(&self.path(), OpenMode::Read).map_err(failed)?;
-            return copy_of(&*file, offset, len).map_err(failed);
+            return map.read(offset, len).or_else(|unread| {
+                // A map does not tell what is wrong with the file, and here and there a second try helps.
+                let file = self.disk.open(&self.path(), OpenMode::Read).map_err(failed)?;
+                // A segment that is written again has the name of the old one.
+                let is_same = file.identity() == map.identity();
+                if is_same { copy_of(&*file, offset, len) } else { Err(unread) }.map_err(failed)
+            });
         }
         copy_of(&*self.file()?, offset, len).map_err(failed)
+    }
+
+    /// Reads a frame, or says what is wrong with the place. An error where it may be there again later.
+    pub(crate) fn read_frame(&self, offset: u64, len: usize) -> Result<Result<Bytes, String>> {
+        self.unreadable.read(offset, || self.read(offset, len))
     }
 
     /// Reads the header; what is wrong with it otherwise.

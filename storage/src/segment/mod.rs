@@ -8,6 +8,7 @@ mod file;
 mod index_file;
 mod scan;
 mod table;
+mod unreadable;
 
 pub(crate) use file::{ANOTHER_SEGMENT, SegmentFile};
 pub(crate) use index_file::{read_index, write_index};

@@ -191,9 +191,16 @@ impl Stream {
         message: NewMessage,
         done: impl FnOnce(Result<Appended>) + Send + 'static,
     ) {
-        let now = self.environment.now();
-        let mut core = self.core();
-        let told = match core.append(&message, now) {
+        self.append_to(self.core(), &message, done);
+    }
+
+    fn append_to(
+        &self,
+        mut core: MutexGuard<'_, Core>,
+        message: &NewMessage,
+        done: impl FnOnce(Result<Appended>) + Send + 'static,
+    ) {
+        let told = match core.append(message, self.environment.now()) {
             Ok(Outcome::Stored(appended, effect)) => {
                 core.queue(effect, Some(answer(Ok(appended), done)));
                 None
@@ -219,8 +226,10 @@ impl Stream {
     /// whoever appended meanwhile: their callbacks run here.
     pub fn append_blocking(&self, message: NewMessage) -> Result<Appended> {
         let (sender, receiver) = oneshot::channel();
+        // The commit thread is not to wait for one that waits for its stream.
+        let core = self.core();
         let helper = self.environment.store.help();
-        self.append_with(message, move |result| drop(sender.send(result)));
+        self.append_to(core, &message, move |result| drop(sender.send(result)));
         self.environment.wait_blocking(receiver, helper)?
     }
 

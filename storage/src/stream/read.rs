@@ -224,12 +224,19 @@ impl Stream {
     /// Reads held messages that are not wanted: those that turn out to be damaged are reported as lost from then on.
     pub(super) fn look_at(&self, log: &LogRef, sequences: &[u64]) -> Result<()> {
         let mut each = sequences.chunks(LOOK_MESSAGES);
-        each.try_for_each(|some| self.read_messages(log.clone(), some).map(drop))
+        each.try_for_each(|some| match self.read_messages(log.clone(), some).1 {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        })
     }
 
-    /// Reads held messages, in rising order. One that was removed meanwhile is left out, and so is, in a batch, one that
-    /// turns out to be damaged: it is reported as lost from then on.
-    pub(super) fn read_messages(&self, log: LogRef, sequences: &[u64]) -> Result<Vec<Message>> {
+    /// Reads held messages, in rising order, up to one where reading fails. One that was removed meanwhile is left out, and so
+    /// is, in a batch, one that turns out to be damaged: it is reported as lost from then on.
+    pub(super) fn read_messages(
+        &self,
+        log: LogRef,
+        sequences: &[u64],
+    ) -> (Vec<Message>, Option<(u64, Error)>) {
         let mut reader = FrameReader::new(log);
         let mut messages = Vec::with_capacity(sequences.len());
         for sequence in sequences {
@@ -242,10 +249,10 @@ impl Stream {
                     reader.frame = None;
                     self.lose_if_held(*sequence, &error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return (messages, Some((*sequence, error))),
             }
         }
-        Ok(messages)
+        (messages, None)
     }
 
     /// Takes out a message that cannot be read.

@@ -45,7 +45,13 @@ impl Tail {
                 core.next_batch(self.next, &self.filter, messages_max, bytes_max);
             (core.log.clone(), sequences, examined)
         };
-        let messages = self.stream.read_messages(log, &sequences)?;
+        let (messages, failed) = self.stream.read_messages(log, &sequences);
+        let examined = match failed {
+            // What was read before it is given first.
+            Some((sequence, _)) if !messages.is_empty() => sequence - 1,
+            Some((_, error)) => return Err(error),
+            None => examined,
+        };
         self.next = examined + 1;
         Ok(Some(TailBatch { messages, examined }))
     }

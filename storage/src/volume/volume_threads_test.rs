@@ -6,7 +6,8 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -123,5 +124,42 @@ fn a_callback_may_close_the_volume_on_a_thread_that_commits_for_itself() {
             stream.append_with(message("a", b"closes"), move |_| closed.close().unwrap());
         });
         volume.close().unwrap();
+    }
+}
+
+/// Whether an append is refused, or is not answered for a while.
+fn is_refused(stream: &Stream) -> bool {
+    let (sender, receiver) = mpsc::channel();
+    stream.append_with(message("a", b"asks"), move |answer| drop(sender.send(answer)));
+    receiver.recv_timeout(Duration::from_millis(100)).is_ok_and(|answer| answer.is_err())
+}
+
+#[test]
+fn a_callback_that_panics_stops_the_volume_and_keeps_nobody_from_closing_it() {
+    for with_helper in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = Volume::open(VolumeOptions::new(directory.path())).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let stream = runtime.block_on(volume.create_stream(named("s"))).unwrap();
+        let (is_over, appended) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let helper = scope.spawn(|| {
+                while with_helper && !is_over.load(Ordering::Relaxed) {
+                    if stream.append_blocking(message("a", b"waits")).is_err() {
+                        break;
+                    }
+                    appended.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            while with_helper && appended.load(Ordering::Relaxed) < 10 {
+                std::thread::yield_now();
+            }
+            stream.append_with(message("a", b"panics"), |_| panic!("of a callback, as it should"));
+            // The panic comes out of the append of the thread that ran the callback.
+            while !is_refused(&stream) {}
+            is_over.store(true, Ordering::Relaxed);
+            let _ = helper.join();
+        });
+        assert!(volume.close().is_err());
     }
 }

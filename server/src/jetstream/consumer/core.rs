@@ -49,6 +49,8 @@ pub(crate) struct Core {
     /// Added to the time for which it stays, in nanoseconds.
     jitter: i64,
     pub(super) tail: Tail,
+    /// Nothing is read before this time, after a read that failed; nanoseconds since 1970.
+    pub(super) retry_at: i64,
     /// How many removals of the stream were looked at.
     pub(super) removals_seen: u64,
 }
@@ -79,6 +81,7 @@ impl Core {
             chosen_through,
             account,
             tail,
+            retry_at: i64::MIN,
             removals_seen: 0,
             last_delivery: None,
             last_ack: None,

@@ -101,6 +101,11 @@ impl Core {
 
     /// Takes messages until nothing is left, nobody wants more, or enough is collected: then true.
     fn take_all(&mut self, collecting: &mut Collecting<'_>) -> bool {
+        // Not where the clock was set back.
+        if (1..=RETRY_NANOS).contains(&self.retry_at.saturating_sub(collecting.now)) {
+            collecting.ready_at = Some(self.retry_at);
+            return false;
+        }
         loop {
             if collecting.messages >= MESSAGES_MAX || collecting.bytes >= BYTES_MAX {
                 return true;
@@ -185,10 +190,11 @@ impl Core {
     }
 
     /// A failed read is tried again soon, also where nothing else happens. False: nothing more is taken now.
-    fn read_failed(&self, error: &Error, collecting: &mut Collecting<'_>) -> bool {
+    fn read_failed(&mut self, error: &Error, collecting: &mut Collecting<'_>) -> bool {
         if !matches!(error, Error::Closed) {
             tracing::warn!(consumer = self.ack_prefix, %error, "read failed; it is tried again");
-            collecting.ready_at = Some(collecting.now.saturating_add(RETRY_NANOS));
+            self.retry_at = collecting.now.saturating_add(RETRY_NANOS);
+            collecting.ready_at = Some(self.retry_at);
         }
         false
     }

@@ -95,11 +95,18 @@ fn a_sector_that_goes_bad_under_a_running_volume_costs_what_was_in_it() {
     let before = stream.state();
     // The segment is mapped from now on.
     let expected = served(&stream, before.last_sequence);
-    disk.rot(&path, frame.start as u64 + 99..frame.start as u64 + 100);
+    let rot = || disk.rot(&path, frame.start as u64 + 99..frame.start as u64 + 100);
+    rot();
+    let is_away = |at: &u64| matches!(stream.get(*at), Err(Error::Io { .. }));
+    let away = (1..=before.last_sequence).find(is_away).unwrap();
+    disk.rot(&path, 0..0);
+    assert_eq!(stream.get(away).unwrap().sequence, away, "it was away for a moment");
+    rot();
+    assert!(is_away(&away));
     let found = served(&stream, before.last_sequence);
     let lost = stream.state().lost.sequences;
     let [(first, last)] = lost[..] else { panic!("{lost:?}") };
-    assert_eq!(last - first + 1, BATCH);
+    assert_eq!((first, last), (away, away + BATCH - 1));
     let rest = expected.into_iter().filter(|(at, _)| !(first..=last).contains(at));
     assert_eq!(found, rest.collect());
     now(stream.append(message("a", b"goes on"))).unwrap();
