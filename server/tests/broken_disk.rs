@@ -16,7 +16,7 @@ use headwater_server::{RunningServer, Server, config::file};
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const MESSAGES: u64 = 8;
@@ -85,9 +85,16 @@ async fn a_segment_that_is_cut_under_a_running_server_costs_what_was_there() {
     let (server, jetstream) = restarted(folder.path()).await;
     // Its segments are mapped from now on.
     assert_eq!(consumed(&jetstream).await, (1..=MESSAGES).collect::<Vec<_>>());
+    // The server reads them too, for their indexes.
+    let path = first_segment(folder.path());
+    let begun = Instant::now();
+    while !path.with_extension("idx").exists() {
+        assert!(begun.elapsed() < DEADLINE, "an index comes");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     // What was read within the last second counts as in memory.
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    let segment = fs::OpenOptions::new().write(true).open(first_segment(folder.path())).unwrap();
+    let segment = fs::OpenOptions::new().write(true).open(path).unwrap();
     segment.set_len(3 * PAYLOAD_BYTES as u64 / 2).unwrap();
     assert_eq!(consumed(&jetstream).await, [1, 5, 6, 7, 8]);
     let stream = jetstream.get_stream("S").await.unwrap();
