@@ -56,7 +56,14 @@ impl World {
         for (name, had_failed) in full {
             let Some(stream) = self.volume()?.stream(&name) else { continue };
             let tracked = self.tracked(&name)?;
-            if stream.failure().is_some() || tracked.may_be_missing || tracked.in_memory() {
+            if stream.failure().is_some() || tracked.in_memory() {
+                continue;
+            }
+            if tracked.may_be_missing {
+                // Its deletion failed, and it goes on from what was committed.
+                if had_failed {
+                    tracked.reopen_doubtful(now);
+                }
                 continue;
             }
             let mut candidates = tracked.candidates(false);

@@ -167,8 +167,21 @@ impl Tracked {
 
     /// Time passes for a stream of which is not known what it holds: for each that it may be.
     pub fn expire_doubtful(&mut self, now: i64) {
+        self.may_become(|state| state.expire(now));
+    }
+
+    /// Same, where its log is opened again.
+    pub fn reopen_doubtful(&mut self, now: i64) {
+        self.may_become(|state| {
+            let mut opened = state.clone();
+            opened.reopen(now);
+            vec![opened]
+        });
+    }
+
+    fn may_become(&mut self, change: impl Fn(&Model) -> Vec<Model>) {
         let known = self.candidates(false);
-        for model in known.iter().flat_map(|state| state.expire(now)).collect::<Vec<_>>() {
+        for model in known.iter().flat_map(change).collect::<Vec<_>>() {
             if !known.iter().any(|state| state.looks_like(&model)) {
                 self.push(None, Some(model));
             }

@@ -51,9 +51,9 @@ impl CommandQueue {
         drop(dropped);
     }
 
-    /// Takes what was told, in order. `into` is empty.
-    pub(crate) fn take(&self, into: &mut Vec<Command>) {
-        std::mem::swap(&mut self.state().commands, into);
+    /// Takes what was told, in order.
+    pub(crate) fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut self.state().commands)
     }
 
     /// Makes the commit thread look.

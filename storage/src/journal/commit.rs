@@ -42,8 +42,6 @@ struct Flight {
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     checkpointer: Arc<Checkpointer>,
-    /// Taken from the queue and not looked at yet.
-    taken: Vec<Command>,
     room: Receiver<()>,
     writer: Box<dyn SyncedWriter>,
     ring: Ring,
@@ -82,7 +80,6 @@ impl Committer {
         Ok(Self {
             shared: Arc::clone(shared),
             checkpointer: Arc::clone(checkpointer),
-            taken: Vec::new(),
             room,
             writer,
             seed: journal_round::seed(options.volume),
@@ -161,12 +158,9 @@ impl Committer {
     }
 
     fn obey_all(&mut self) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.shared.commands.take(&mut taken);
-        for command in taken.drain(..) {
+        for command in self.shared.commands.take() {
             self.obey(command);
         }
-        self.taken = taken;
     }
 
     fn obey(&mut self, command: Command) {
@@ -391,12 +385,7 @@ impl Committer {
     fn tell_failures(&mut self) {
         if let Some(error) = self.shared.failure() {
             if !std::mem::replace(&mut self.told_failed, true) {
-                let logs: Vec<_> =
-                    self.shared.logs().values().filter_map(std::sync::Weak::upgrade).collect();
-                for log in logs {
-                    log.fail(&error);
-                    log.tell_failed(&error);
-                }
+                self.shared.tell_failed(&error);
             }
             self.dirty.clear();
             self.flights.clear();

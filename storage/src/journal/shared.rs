@@ -208,6 +208,15 @@ impl Shared {
         }
     }
 
+    /// Tells the owners of all logs that nothing more will be committed.
+    pub(crate) fn tell_failed(&self, error: &Error) {
+        let logs: Vec<_> = self.logs().values().filter_map(Weak::upgrade).collect();
+        for log in logs {
+            log.fail(error);
+            log.tell_failed(error);
+        }
+    }
+
     /// Takes room for bytes that will wait; `Busy` where there is none.
     pub(crate) fn take_room(&self, bytes: usize) -> Result<()> {
         let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use headwater_replication::Transform;
-use headwater_storage::{Appended, Stream};
+use headwater_storage::{Appended, Error, Stream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Subjects whose last sequence is remembered; at more it begins anew.
 const SUBJECTS_MAX: usize = 100_000;
@@ -18,6 +19,8 @@ const SUBJECTS_MAX: usize = 100_000;
 /// Messages and bytes read at a time where a stream is followed.
 const BATCH_MESSAGES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// How long after a failed read it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Publishes again what was stored.
 #[derive(Debug)]
@@ -96,7 +99,16 @@ pub(crate) fn follow(
     let mut tail = stream.tail(next, Vec::new());
     let (stream, account, name) = (stream.clone(), account.clone(), config.name.clone());
     let task = runtime.spawn(async move {
-        while let Ok(batch) = tail.next(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX).await {
+        loop {
+            let batch = match tail.next(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX).await {
+                Ok(batch) => batch,
+                Err(Error::Closed) => break,
+                Err(error) => {
+                    tracing::warn!(stream = name, %error, "read failed; it is tried again");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            };
             for message in batch.messages {
                 let before = message.sequence.saturating_sub(1);
                 republisher.look_up(&stream, &message.subject, before);
